@@ -1,0 +1,169 @@
+//! Why a command ended without its result, and the exit code that says so.
+//!
+//! Owns the one table of exit codes; `docs/exit-codes.md` is compared with it by a test. A finding
+//! about a benchmark ("slower") is a result and never a `Failure`.
+
+use std::fmt;
+
+/// The kind of a failure; each has one exit code, see [`FailureKind::exit_code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// A defect of this program, a panic included.
+    Bug,
+    /// Wrong arguments or configuration, or nothing matched them.
+    Usage,
+    /// One of the ten rules refused.
+    Rule,
+    /// An input, an approval or a baseline is missing.
+    Blocked,
+    /// The benchmark failed, printed no metrics or had nothing to measure.
+    Benchmark,
+    /// The environment cannot do it: tool, permission, space, noise.
+    Environment,
+    /// Another benchmark holds the machine.
+    Busy,
+    /// Stored state is damaged, newer than this program, or locked.
+    State,
+    /// The build failed.
+    Build,
+    /// A signal with this number ended the command.
+    Interrupted(i32),
+}
+
+impl FailureKind {
+    /// Every kind, with SIGINT standing for all signals; the table of `docs/exit-codes.md`.
+    pub const ALL: [Self; 10] = [
+        Self::Bug,
+        Self::Usage,
+        Self::Rule,
+        Self::Blocked,
+        Self::Benchmark,
+        Self::Environment,
+        Self::Busy,
+        Self::State,
+        Self::Build,
+        Self::Interrupted(2),
+    ];
+
+    /// The process exit code of this kind.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Bug => 1,
+            Self::Usage => 2,
+            Self::Rule => 5,
+            Self::Blocked => 6,
+            Self::Benchmark => 7,
+            Self::Environment => 8,
+            Self::Busy => 9,
+            Self::State => 10,
+            Self::Build => 101,
+            Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// The word that stands for this kind in JSON output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bug => "bug",
+            Self::Usage => "usage",
+            Self::Rule => "rule",
+            Self::Blocked => "blocked",
+            Self::Benchmark => "benchmark",
+            Self::Environment => "environment",
+            Self::Busy => "busy",
+            Self::State => "state",
+            Self::Build => "build",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+}
+
+/// A command that ended early: what happened, in one line, and what helps.
+#[derive(Debug)]
+pub struct Failure {
+    /// Decides the exit code.
+    pub kind: FailureKind,
+    /// One line that names the cause.
+    pub message: String,
+    /// One line that names the flag or command that helps.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure of `kind` with a one-line `message`.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: one_line(&message.into()), hint: None }
+    }
+
+    /// Wrong arguments or configuration, or nothing matched.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Usage, message)
+    }
+
+    /// The benchmark itself failed.
+    pub fn benchmark(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Benchmark, message)
+    }
+
+    /// The machine, a tool or a permission stands in the way.
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Environment, message)
+    }
+
+    /// Stored state cannot be used.
+    pub fn state(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::State, message)
+    }
+
+    /// Adds the line that names the remedy.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(one_line(&hint.into()));
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Messages are one line by contract; text taken from elsewhere may hold more.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// Turns an I/O result into a `Failure` that names what was being done.
+pub trait Context<T> {
+    /// Fails with `kind` and "`what`: cause".
+    fn context(self, kind: FailureKind, what: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T, E: fmt::Display> Context<T> for Result<T, E> {
+    fn context(self, kind: FailureKind, what: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(kind, format!("{}: {error}", what())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_distinct() {
+        let mut codes: Vec<u8> = FailureKind::ALL.iter().map(|kind| kind.exit_code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), FailureKind::ALL.len());
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_was_made_of() {
+        let failure = Failure::usage("first\n\n  second\r\n").hint("a\nb");
+        assert_eq!(failure.message, "first; second");
+        assert_eq!(failure.hint.as_deref(), Some("a; b"));
+    }
+}

@@ -1,0 +1,14 @@
+//! The operating system: processes, signals, files, the machine-wide lock, facts about the host.
+//!
+//! Nothing here knows what a benchmark is.
+
+pub mod capture;
+pub mod clock;
+pub mod ended;
+pub mod files;
+pub mod host;
+pub mod interrupt;
+pub mod invocation;
+pub mod process;
+pub mod slot;
+pub mod tree;
