@@ -11,3 +11,7 @@ compile_error!("cargo-perf-lab measures on Linux x86-64 and aarch64 only");
 pub mod failure;
 // Layer: the operating system, knows nothing of performance.
 pub mod sys;
+// Layer: words, data without input or output.
+pub mod model;
+// Layer: numbers.
+pub mod stats;

@@ -1,0 +1,82 @@
+//! What the engine reports while it works; one place shows it.
+
+use serde::Serialize;
+
+/// One step of a long job. `--events` prints these as JSON Lines.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Cargo builds benches.
+    BuildStarted {
+        /// The command line.
+        command: String,
+    },
+    /// The build is over.
+    BuildFinished {
+        /// Wall time.
+        seconds: f64,
+        /// Executables made.
+        executables: usize,
+    },
+    /// Somebody else measures on this machine.
+    WaitingForMachine {
+        /// Who and what, when known.
+        holder: Option<String>,
+        /// Waited so far.
+        seconds: f64,
+    },
+    /// What is about to happen.
+    Planned {
+        /// Benches in the plan.
+        benches: usize,
+        /// Time the samples of each must sum to.
+        measured_s: f64,
+        /// Expected wall time of all, unknown until a bench was tried.
+        wall_s: Option<f64>,
+        /// Forks of one bench, when known.
+        forks: Option<usize>,
+    },
+    /// A bench is tried once, to choose the length of its forks.
+    PilotStarted {
+        /// The bench.
+        bench: String,
+    },
+    /// A fork has ended and counts.
+    ForkFinished {
+        /// The bench.
+        bench: String,
+        /// Forks so far.
+        forks: usize,
+        /// Measured so far.
+        measured_s: f64,
+        /// To be measured.
+        target_s: f64,
+        /// Wall time left, expected.
+        left_s: f64,
+    },
+    /// The command has ended without its result.
+    Failed {
+        /// The cause, in one line.
+        message: String,
+        /// What helps.
+        hint: Option<String>,
+    },
+    /// Something the user should know that stops nothing.
+    Warning {
+        /// One sentence.
+        text: String,
+    },
+}
+
+/// Receives events; measuring code knows nothing more of the outside.
+pub trait Listener {
+    /// Takes one event.
+    fn event(&mut self, event: Event);
+}
+
+/// Collects events, or drops them.
+impl<F: FnMut(Event)> Listener for F {
+    fn event(&mut self, event: Event) {
+        self(event);
+    }
+}

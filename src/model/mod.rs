@@ -1,0 +1,12 @@
+//! The words of the domain: data with its validation, without input or output.
+
+pub mod baseline;
+pub mod bench;
+pub mod duration;
+pub mod environment;
+pub mod event;
+pub mod format;
+pub mod label;
+pub mod outcome;
+pub mod samples;
+pub mod units;
