@@ -15,3 +15,5 @@ pub mod sys;
 pub mod model;
 // Layer: numbers.
 pub mod stats;
+// Layer: hands, each a port to one part of the outside.
+pub mod bench;
