@@ -17,3 +17,5 @@ pub mod model;
 pub mod stats;
 // Layer: hands, each a port to one part of the outside.
 pub mod bench;
+pub mod git;
+pub mod store;

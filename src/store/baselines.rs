@@ -1,0 +1,316 @@
+//! `baselines/<version>.json`: written whole, read with care, never guessed at.
+
+use super::layout::Layout;
+use crate::failure::{Context, Failure, FailureKind};
+use crate::model::baseline::{Baseline, BenchSeries, RawFile, SCHEMA};
+use crate::model::format::CURRENT;
+use crate::model::label::VersionLabel;
+use crate::model::samples::CodedSamples;
+use crate::sys::files;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Coded samples up to this many bytes stay inside the document; more go beside it, compressed.
+const INLINE_LIMIT: usize = 256 * 1024;
+/// Room that must be there before measuring starts: the largest inline document with its summaries.
+const EXPECTED_SIZE: usize = 1024 * 1024;
+
+/// Finds out before anything is measured whether `label` can be stored.
+///
+/// # Errors
+/// `Environment` for a folder that cannot be written or is full; `Usage` for a label that another one
+/// equals but for case, which some file systems cannot keep apart; `State` when a baseline of that
+/// version is damaged or newer, because it would be lost.
+pub fn prove_storable(layout: &Layout, label: &VersionLabel) -> Result<(), Failure> {
+    if layout.baseline(label).exists() {
+        load(layout, label)?;
+    }
+    let twin = stored_labels(layout)?
+        .into_iter()
+        .find(|stored| stored != label && stored.as_str().eq_ignore_ascii_case(label.as_str()));
+    if let Some(twin) = twin {
+        return Err(Failure::usage(format!("the baseline {twin} differs from {label} in case only"))
+            .hint("choose another version label; some file systems cannot keep the two apart"));
+    }
+    files::prove_writable(&layout.baselines(), EXPECTED_SIZE).map_err(|failure| {
+        failure.hint("choose another place with --state-dir, or make room; nothing has been measured yet")
+    })
+}
+
+/// Stores a baseline, replacing one of the same version. Returns its file.
+pub fn save(layout: &Layout, label: &VersionLabel, mut baseline: Baseline) -> Result<PathBuf, Failure> {
+    let path = layout.baseline(label);
+    let inline: usize = baseline.benches.iter().map(coded_size).sum();
+    let artifacts = layout.artifacts(label);
+    if inline > INLINE_LIMIT {
+        for bench in &mut baseline.benches {
+            bench.raw = Some(move_out(bench, &artifacts, layout)?);
+        }
+    }
+    let mut text = serde_json::to_vec_pretty(&baseline)
+        .context(FailureKind::Bug, || "the baseline cannot be coded".to_owned())?;
+    text.push(b'\n');
+    files::write_atomic(&path, &compact_arrays(&text))?;
+    forget_unnamed(&artifacts, &baseline)?;
+    Ok(path)
+}
+
+/// Removes what an earlier baseline of the same version has left. Files are named by their content and
+/// this comes last, so a baseline on disk finds its samples at every moment.
+fn forget_unnamed(artifacts: &Path, baseline: &Baseline) -> Result<(), Failure> {
+    let Ok(entries) = fs::read_dir(artifacts) else { return Ok(()) };
+    let named: Vec<&str> =
+        baseline.benches.iter().filter_map(|bench| bench.raw.as_ref()?.path.rsplit('/').next()).collect();
+    for entry in entries.flatten().filter(|entry| !named.iter().any(|name| entry.file_name() == *name)) {
+        let path = entry.path();
+        fs::remove_file(&path)
+            .context(FailureKind::Environment, || format!("{} cannot be removed", path.display()))?;
+    }
+    if named.is_empty() {
+        // Fails only when somebody put something else there, which then stays.
+        let _ = fs::remove_dir(artifacts);
+    }
+    Ok(())
+}
+
+/// Reads a baseline.
+///
+/// # Errors
+/// `Blocked` when there is none of that version; `State` when the file is damaged or newer. The file
+/// is never touched.
+pub fn load(layout: &Layout, label: &VersionLabel) -> Result<Baseline, Failure> {
+    let path = layout.baseline(label);
+    let shown = files::relative(&path, &layout.root);
+    if !path.exists() {
+        return Err(Failure::new(FailureKind::Blocked, format!("there is no baseline {label}"))
+            .hint("`cargo perf baselines` lists those that exist"));
+    }
+    let text = fs::read(&path).context(FailureKind::State, || format!("{shown} cannot be read"))?;
+    let damaged = |why: String| {
+        Failure::state(format!("{shown} is damaged: {why}"))
+            .hint("restore it from version control, or remove it with `cargo perf baselines remove`")
+    };
+    let value: Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+    if value.get("schema").and_then(Value::as_str) != Some(SCHEMA) {
+        return Err(damaged(format!("its schema is not {SCHEMA}")));
+    }
+    let major = value.pointer("/schema_version/major").and_then(Value::as_u64);
+    if major.is_some_and(|major| major > u64::from(CURRENT.major)) {
+        return Err(Failure::state(format!("{shown} was written by a newer version of this program"))
+            .hint("update with `cargo install cargo-perf-lab`"));
+    }
+    let baseline: Baseline = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
+    if baseline.version != label.as_str() {
+        return Err(damaged(format!("it says version {}", baseline.version)));
+    }
+    Ok(baseline)
+}
+
+/// The labels of all stored baselines, sorted.
+pub fn stored_labels(layout: &Layout) -> Result<Vec<VersionLabel>, Failure> {
+    let folder = layout.baselines();
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(&folder)
+        .context(FailureKind::State, || format!("{} cannot be read", folder.display()))?;
+    let mut labels: Vec<VersionLabel> = entries
+        .flatten()
+        .filter_map(|entry| VersionLabel::new(entry.file_name().to_str()?.strip_suffix(".json")?).ok())
+        .collect();
+    labels.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    Ok(labels)
+}
+
+/// Removes a baseline and what lies beside it.
+pub fn remove(layout: &Layout, label: &VersionLabel) -> Result<PathBuf, Failure> {
+    let path = layout.baseline(label);
+    if !path.exists() {
+        return Err(Failure::new(FailureKind::Blocked, format!("there is no baseline {label}"))
+            .hint("`cargo perf baselines` lists those that exist"));
+    }
+    let what = || format!("the baseline {label} cannot be removed");
+    fs::remove_file(&path).context(FailureKind::Environment, what)?;
+    let artifacts = layout.artifacts(label);
+    if artifacts.is_dir() {
+        fs::remove_dir_all(&artifacts).context(FailureKind::Environment, what)?;
+    }
+    Ok(path)
+}
+
+/// The raw samples of each fork of a bench, wherever they are stored.
+pub fn samples(layout: &Layout, bench: &BenchSeries) -> Result<Vec<CodedSamples>, Failure> {
+    let Some(raw) = &bench.raw else {
+        let missing = || Failure::state(format!("the samples of {} are missing", bench.bench));
+        return bench.forks.iter().map(|fork| fork.samples.clone().ok_or_else(missing)).collect();
+    };
+    let what = || format!("{} cannot be read", raw.path);
+    let packed = fs::read(layout.folder.join(&raw.path)).context(FailureKind::State, what)?;
+    if files::sha256_bytes(&packed) != raw.sha256 {
+        return Err(Failure::state(format!("{} is not what the baseline says it is", raw.path)));
+    }
+    let mut text = Vec::new();
+    GzDecoder::new(&packed[..]).read_to_end(&mut text).context(FailureKind::State, what)?;
+    serde_json::from_slice(&text).context(FailureKind::State, what)
+}
+
+fn coded_size(bench: &BenchSeries) -> usize {
+    bench.forks.iter().filter_map(|fork| serde_json::to_vec(&fork.samples).ok()).map(|text| text.len()).sum()
+}
+
+fn move_out(bench: &mut BenchSeries, artifacts: &Path, layout: &Layout) -> Result<RawFile, Failure> {
+    let what = || format!("the samples of {} cannot be packed", bench.bench);
+    let coded: Vec<Option<&CodedSamples>> = bench.forks.iter().map(|fork| fork.samples.as_ref()).collect();
+    let text = serde_json::to_vec(&coded).context(FailureKind::Bug, what)?;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let packed = encoder.write_all(&text).and_then(|()| encoder.finish()).context(FailureKind::Bug, what)?;
+    let sha256 = files::sha256_bytes(&packed);
+    let path = artifacts.join(format!("samples-{}.json.gz", &sha256[..16]));
+    files::write_atomic(&path, &packed)?;
+    bench.forks.iter_mut().for_each(|fork| fork.samples = None);
+    Ok(RawFile { path: files::relative(&path, &layout.folder), sha256 })
+}
+
+/// Puts arrays of numbers on one line each: a hundred samples a fork would otherwise be a hundred lines.
+fn compact_arrays(pretty: &[u8]) -> Vec<u8> {
+    let mut compact = Vec::with_capacity(pretty.len());
+    let (mut in_string, mut escaped, mut in_numbers) = (false, false, false);
+    for (index, byte) in pretty.iter().enumerate() {
+        match byte {
+            b'"' if !escaped => in_string = !in_string,
+            b'[' if !in_string => in_numbers = is_number_array(&pretty[index + 1..]),
+            b']' if !in_string => in_numbers = false,
+            _ => {}
+        }
+        escaped = in_string && *byte == b'\\' && !escaped;
+        if !(in_numbers && byte.is_ascii_whitespace()) {
+            compact.push(*byte);
+        }
+    }
+    compact
+}
+
+fn is_number_array(rest: &[u8]) -> bool {
+    let first = rest.iter().find(|byte| !byte.is_ascii_whitespace());
+    first.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::samples::Samples;
+    use crate::store::config::Config;
+    use crate::store::layout::ProcessEnvironment;
+    use serde_json::json;
+
+    fn label(text: &str) -> VersionLabel {
+        VersionLabel::new(text).expect("a valid label")
+    }
+
+    fn layout(root: &Path) -> Layout {
+        Layout::choose(root, Some("state"), &Config::default(), &ProcessEnvironment).expect("chosen")
+    }
+
+    /// A baseline of one bench with `forks` forks of a hundred samples that do not compress in deltas.
+    fn baseline(version: &str, forks: u64) -> Baseline {
+        let fork = |seed: u64| {
+            let total = |index: u64| ((index * 7_919 + seed * 104_729) % 1_000_003 * 1_009) as f64;
+            let totals: Vec<f64> = (0..100).map(total).collect();
+            let samples = CodedSamples::from(&Samples { iterations: vec![5; 100], totals });
+            json!({
+                "count": 100, "iterations": 500, "sum": 1.0, "min": 1.0, "p5": 1.0, "median": 1.0, "mean": 1.0,
+                "sampling": "flat", "measured_s": 0.4, "warm_up_s": 0.1, "wall_s": 0.6, "samples": samples,
+                "noise": {"user_s": 0.5, "system_s": 0.0, "max_rss_bytes": 1, "major_faults": 0,
+                    "minor_faults": 1, "voluntary_switches": 1, "involuntary_switches": 1},
+            })
+        };
+        let nothing = Value::Null;
+        serde_json::from_value(json!({
+            "schema": SCHEMA, "schema_version": CURRENT, "version": version, "recordedAt": "2026-01-01T00:00:00Z",
+            "command": ["cargo", "perf", "baseline"], "tool": "test", "metrics": {"b": {"cost_ns": 1.0}},
+            "duration": {"required_s": 60.0, "waiver": nothing},
+            "env": {"identity": {"arch": "a", "os": "o"}, "build": {"cargo_flags": []}, "machine": {}, "soft": {},
+                "context": {"lock_wait_s": 0.0}},
+            "benches": [{
+                "bench": {"package": "p", "target": "t", "id": "b"}, "harness": "criterion", "unit": "ns",
+                "executable_sha256": "0", "accounting": "samples", "throughput": [], "overrides": [],
+                "plan": {"measured_s": 0.4, "warm_up_s": 0.1, "samples": 100},
+                "totals": {"forks": forks, "measured_s": 60.0, "warm_up_s": 10.0, "setup_s": 0.0, "wall_s": 70.0, "active_share": 1.0},
+                "cost": {"value": 1.0}, "felt": {"value": 1.0},
+                "forks": (0..forks).map(fork).collect::<Vec<_>>(),
+            }],
+        }))
+        .expect("a baseline")
+    }
+
+    #[test]
+    fn a_small_baseline_keeps_its_samples_inside() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let layout = layout(root.path());
+        let stored = baseline("v1", 3);
+        save(&layout, &label("v1"), stored.clone()).expect("saved");
+        assert_eq!(load(&layout, &label("v1")).expect("loaded"), stored);
+        assert!(!layout.artifacts(&label("v1")).exists());
+    }
+
+    #[test]
+    fn a_large_baseline_moves_them_out_and_finds_them_again() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let layout = layout(root.path());
+        let stored = baseline("v1", 300);
+        save(&layout, &label("v1"), stored.clone()).expect("saved");
+        let loaded = load(&layout, &label("v1")).expect("loaded");
+        assert!(fs::metadata(layout.baseline(&label("v1"))).expect("a file").len() < 512 * 1024);
+        let found = samples(&layout, &loaded.benches[0]).expect("read");
+        let expected: Vec<CodedSamples> =
+            stored.benches[0].forks.iter().filter_map(|fork| fork.samples.clone()).collect();
+        assert_eq!(found, expected);
+
+        let packed = layout.folder.join(&loaded.benches[0].raw.as_ref().expect("moved out").path);
+        files::write_atomic(&packed, b"something else").expect("written");
+        assert_eq!(samples(&layout, &loaded.benches[0]).expect_err("refused").kind, FailureKind::State);
+
+        save(&layout, &label("v1"), baseline("v1", 3)).expect("replaced");
+        assert!(!packed.exists(), "what nothing names any more is removed");
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_refused_and_left_alone() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let layout = layout(root.path());
+        assert_eq!(load(&layout, &label("v1")).expect_err("missing").kind, FailureKind::Blocked);
+        let newer = format!(r#"{{"schema": "{SCHEMA}", "schema_version": {{"major": 2, "minor": 0}}}}"#);
+        let renamed = serde_json::to_string(&baseline("other", 1)).expect("coded");
+        for text in ["", "{", "[]", "{}", newer.as_str(), renamed.as_str()] {
+            let path = layout.baseline(&label("v1"));
+            files::write_atomic(&path, text.as_bytes()).expect("written");
+            assert_eq!(load(&layout, &label("v1")).expect_err("refused").kind, FailureKind::State, "{text}");
+            assert_eq!(fs::read_to_string(&path).expect("still there"), text);
+        }
+    }
+
+    #[test]
+    fn a_label_that_differs_in_case_only_is_refused() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let layout = layout(root.path());
+        save(&layout, &label("v1"), baseline("v1", 1)).expect("saved");
+        prove_storable(&layout, &label("v1")).expect("the same one may be replaced");
+        assert_eq!(prove_storable(&layout, &label("V1")).expect_err("refused").kind, FailureKind::Usage);
+    }
+
+    #[test]
+    fn number_arrays_take_one_line_and_strings_are_left_alone() {
+        let value =
+            serde_json::json!({"a": [1, -2, 3.5], "b": ["x [1,\n 2]\\", "\""], "c": [], "d": [[4, 5]]});
+        let pretty = serde_json::to_vec_pretty(&value).expect("coded");
+        let compact = compact_arrays(&pretty);
+        assert_eq!(serde_json::from_slice::<Value>(&compact).expect("still JSON"), value);
+        let text = String::from_utf8(compact).expect("text");
+        assert!(text.contains("[1,-2,3.5]") && text.contains("[4,5]"), "{text}");
+    }
+}
