@@ -15,7 +15,11 @@ pub mod sys;
 pub mod model;
 // Layer: numbers.
 pub mod stats;
+// Layer: thinking and rendering, pure.
+pub mod report;
 // Layer: hands, each a port to one part of the outside.
 pub mod bench;
 pub mod git;
 pub mod store;
+// Layer: glues the hands; knows nothing of phases, state files or terminals.
+pub mod lab;

@@ -1,0 +1,314 @@
+//! From a workspace to the benchmarks in it: discover, build, ask each executable.
+
+use super::Lab;
+use crate::bench::build;
+use crate::bench::cargo_env;
+use crate::bench::criterion::conversation::Conversation;
+use crate::bench::criterion::{arguments, listing};
+use crate::bench::discover::{self, Workspace};
+use crate::bench::execute::{Purpose, execute};
+use crate::bench::selection::{Selection, near_misses};
+use crate::failure::{Context, Failure, FailureKind};
+use crate::model::bench::{BenchName, BenchTarget, Benchmark, BuiltBench, HarnessKind, Throughput};
+use crate::model::event::Event;
+use crate::sys::ended::{Ended, EndedByUs};
+use crate::sys::files;
+use crate::sys::invocation::{Invocation, Output, quote};
+use crate::sys::process::{self, Alone};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Listing runs the set-up code of benches that have any outside their closures; two minutes are plenty.
+const LIST_DEADLINE: Duration = Duration::from_secs(120);
+
+/// A bench executable that is ready to be started.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// What cargo built.
+    pub built: BuiltBench,
+    /// The copy that is started.
+    pub executable: PathBuf,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// The environment cargo would give it.
+    pub env: BTreeMap<String, OsString>,
+}
+
+/// A benchmark and the executable that holds it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The benchmark.
+    pub benchmark: Benchmark,
+    /// Its executable.
+    pub prepared: Prepared,
+}
+
+/// All benchmarks of a selection.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Benchmarks that can be named, in order of package, target and appearance.
+    pub entries: Vec<Entry>,
+    /// Targets whose benchmarks cannot be listed, with the reason.
+    pub unlisted: Vec<(BenchTarget, HarnessKind, String)>,
+    /// Targets that were not built, for lack of features.
+    pub skipped: Vec<BenchTarget>,
+}
+
+impl Lab<'_> {
+    /// Reads the workspace without building anything.
+    pub fn discover(&mut self) -> Result<Workspace, Failure> {
+        let invocation = discover::metadata_invocation(&self.flags, &self.cwd, self.scratch_log("metadata"));
+        let ended = process::run(&invocation, &mut Alone, self.interrupt)?;
+        if !ended.exit.is_success() {
+            return Err(metadata_failure(&ended));
+        }
+        let json = match &ended.stdout.log {
+            Some(log) => fs::read_to_string(log)
+                .context(FailureKind::Environment, || "the answer of cargo metadata is lost".to_owned())?,
+            None => String::new(),
+        };
+        discover::read(&json, &self.flags)
+    }
+
+    /// Builds the selected targets and asks each executable for its benchmarks.
+    pub fn catalogue(&mut self, workspace: Workspace, selection: &Selection) -> Result<Catalogue, Failure> {
+        let selected = workspace.select(selection)?;
+        if selected.is_empty() {
+            return Err(Failure::usage("this workspace has no bench targets").hint(
+                "put a criterion bench into benches/, or choose another workspace with --manifest-path",
+            ));
+        }
+        let (buildable, skipped): (Vec<_>, Vec<_>) =
+            selected.into_iter().partition(BenchTarget::is_buildable);
+        if buildable.is_empty() {
+            return Err(missing_features(&skipped));
+        }
+        let built = self.build(&workspace, &buildable)?;
+        let mut catalogue = Catalogue { workspace, entries: Vec::new(), unlisted: Vec::new(), skipped };
+        for prepared in self.prepare(built, &catalogue.workspace)? {
+            match self.benchmarks(&prepared)? {
+                Listed::Benchmarks(list) => catalogue.entries.extend(
+                    list.into_iter().map(|benchmark| Entry { benchmark, prepared: prepared.clone() }),
+                ),
+                Listed::No(why) => {
+                    catalogue.unlisted.push((prepared.built.target, prepared.built.harness, why));
+                }
+            }
+        }
+        Ok(catalogue)
+    }
+
+    fn build(&mut self, workspace: &Workspace, targets: &[BenchTarget]) -> Result<Vec<BuiltBench>, Failure> {
+        let log = self.scratch_log("build");
+        let started = Instant::now();
+        let mut built = Vec::new();
+        for invocation in
+            build::invocations(workspace, targets, &self.flags, &self.cwd, &log, self.build_shown)
+        {
+            self.report(Event::BuildStarted { command: invocation.to_string() });
+            let ended = process::run(&invocation, &mut Alone, self.interrupt)?;
+            if !ended.exit.is_success() {
+                for line in ended.stderr.tail.lines() {
+                    self.report(Event::Warning { text: line.to_owned() });
+                }
+                return Err(Failure::new(
+                    FailureKind::Build,
+                    format!("cargo could not build the benches: it {}", ended.exit),
+                )
+                .hint(format!("see cargo's own message above, or run: {invocation}")));
+            }
+            if let Some(log) = &ended.stdout.log {
+                let file = File::open(log)
+                    .context(FailureKind::Environment, || "cargo's messages are lost".to_owned())?;
+                built.extend(build::read(BufReader::new(file), targets)?);
+            }
+        }
+        self.report(Event::BuildFinished {
+            seconds: started.elapsed().as_secs_f64(),
+            executables: built.len(),
+        });
+        Ok(built)
+    }
+
+    fn prepare(&mut self, built: Vec<BuiltBench>, workspace: &Workspace) -> Result<Vec<Prepared>, Failure> {
+        let configured = cargo_env::configured(&self.cwd)?;
+        let libraries = self.standard_libraries()?;
+        let kept = workspace.target_directory.join("perf/executables");
+        built
+            .into_iter()
+            .map(|built| {
+                let (executable, sha256) = files::keep_executable(&built.executable, &kept)?;
+                let env = cargo_env::runtime(
+                    &built,
+                    &configured,
+                    &workspace.target_directory,
+                    libraries.as_deref(),
+                )?;
+                Ok(Prepared { built, executable, sha256, env })
+            })
+            .collect()
+    }
+
+    fn standard_libraries(&mut self) -> Result<Option<PathBuf>, Failure> {
+        let log = self.scratch_log("rustc");
+        let invocation = cargo_env::library_folder_invocation(self.flags.target.as_deref(), &self.cwd, log);
+        let ended = process::run(&invocation, &mut Alone, self.interrupt)?;
+        Ok(ended.stdout.last_line().filter(|_| ended.exit.is_success()).map(PathBuf::from))
+    }
+
+    /// What the executable says is in it. A main of its own is never started for that.
+    fn benchmarks(&mut self, prepared: &Prepared) -> Result<Listed, Failure> {
+        match prepared.built.harness {
+            HarnessKind::Criterion => self.criterion_benchmarks(prepared).map(Listed::Benchmarks),
+            HarnessKind::Libtest => self.printed_benchmarks(prepared).map(Listed::Benchmarks),
+            HarnessKind::Divan => Ok(Listed::No("divan benches cannot be listed by this version".to_owned())),
+            HarnessKind::Custom => {
+                Ok(Listed::No("it has a main of its own, which is not run only to be listed".to_owned()))
+            }
+        }
+    }
+
+    fn criterion_benchmarks(&mut self, prepared: &Prepared) -> Result<Vec<Benchmark>, Failure> {
+        let mut conversation = Conversation::open(None)?;
+        let invocation = self.listing(prepared, arguments::list_live(), Some(conversation.port()?));
+        let ended = execute(&invocation, Purpose::List, &mut conversation, self.interrupt)?;
+        expect_success(&ended, prepared, "listed")?;
+        let heard = conversation.into_heard();
+        if heard.version.is_none() {
+            return self.printed_benchmarks(prepared);
+        }
+        let named = |(id, throughput)| benchmark(prepared, id, heard.version.clone(), throughput);
+        Ok(heard.skipped.into_iter().map(named).collect())
+    }
+
+    fn printed_benchmarks(&mut self, prepared: &Prepared) -> Result<Vec<Benchmark>, Failure> {
+        let invocation = self.listing(prepared, arguments::list_printed(), None);
+        let ended = execute(&invocation, Purpose::List, &mut Alone, self.interrupt)?;
+        expect_success(&ended, prepared, "listed")?;
+        let printed = match &ended.stdout.log {
+            Some(log) => fs::read(log).context(FailureKind::Environment, || "the list is lost".to_owned())?,
+            None => Vec::new(),
+        };
+        let ids = listing::read(&String::from_utf8_lossy(&printed));
+        Ok(ids.into_iter().map(|id| benchmark(prepared, id, None, Vec::new())).collect())
+    }
+
+    fn listing(&self, prepared: &Prepared, arguments: Vec<OsString>, port: Option<u16>) -> Invocation {
+        let output = Output::Recorded { log: self.scratch_log("list"), log_limit: 16 << 20 };
+        let mut invocation = prepared.invocation(arguments, output);
+        invocation.deadline = Some(self.timeout.unwrap_or(LIST_DEADLINE));
+        arguments::connect(invocation, &self.scratch.path().join("criterion"), port)
+    }
+}
+
+enum Listed {
+    Benchmarks(Vec<Benchmark>),
+    No(String),
+}
+
+impl Prepared {
+    /// The executable with `arguments`, as cargo would start it.
+    pub fn invocation(&self, arguments: Vec<OsString>, output: Output) -> Invocation {
+        let mut argv = vec![self.executable.clone().into_os_string()];
+        argv.extend(arguments);
+        let mut invocation = Invocation::new(argv, &self.built.target.manifest_dir, output);
+        invocation.env.extend(self.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
+        invocation
+    }
+}
+
+impl Catalogue {
+    /// The benchmarks that the filter means.
+    ///
+    /// # Errors
+    /// `Usage` when it means none, with what comes near; `Benchmark` when there are none at all.
+    pub fn filtered(&self, selection: &Selection) -> Result<Vec<&Entry>, Failure> {
+        let by = |accepts: &dyn Fn(&str) -> bool| -> Vec<&Entry> {
+            self.entries.iter().filter(|entry| accepts(&entry.benchmark.name.id)).collect()
+        };
+        // An id that holds a star is itself before it is a pattern.
+        let mut found = by(&|id| selection.filter.as_deref() == Some(id));
+        if found.is_empty() {
+            found = by(&|id| selection.accepts_id(id));
+        }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let Some(filter) = selection.filter.as_deref().filter(|_| !self.entries.is_empty()) else {
+            return Err(self.nothing_to_measure());
+        };
+        let known = self.entries.iter().map(|entry| entry.benchmark.name.id.as_str());
+        let near = near_misses(filter, known, 3);
+        let failure = Failure::usage(format!("no benchmark has the id {filter:?}"));
+        Err(if near.is_empty() {
+            failure.hint("--filter takes a full id, with * as wildcard; `cargo perf list` shows them")
+        } else {
+            let shown: Vec<String> = near.into_iter().map(quote).collect();
+            failure.hint(format!("--filter takes for example: {}", shown.join(", ")))
+        })
+    }
+
+    fn nothing_to_measure(&self) -> Failure {
+        let reason = match self.unlisted.first() {
+            Some((target, _, why)) => format!("{} of {}: {why}", target.target, target.package),
+            None => "the bench targets hold no benchmarks".to_owned(),
+        };
+        Failure::benchmark(format!("there is nothing to measure: {reason}"))
+            .hint("`cargo perf list` shows what each bench target holds")
+    }
+}
+
+fn benchmark(
+    prepared: &Prepared,
+    id: String,
+    version: Option<String>,
+    throughput: Vec<Throughput>,
+) -> Benchmark {
+    let target = &prepared.built.target;
+    Benchmark {
+        name: BenchName { package: target.package.clone(), target: target.target.clone(), id },
+        harness: prepared.built.harness,
+        harness_version: version,
+        throughput,
+    }
+}
+
+fn expect_success(ended: &Ended, prepared: &Prepared, doing: &str) -> Result<(), Failure> {
+    let target = &prepared.built.target;
+    let who = format!("{} of {} could not be {doing}", target.target, target.package);
+    if ended.ended_by_us == Some(EndedByUs::Deadline) {
+        return Err(Failure::benchmark(format!("{who}: it did not end within {} s", ended.wall.as_secs()))
+            .hint("set-up code outside benchmark closures runs then too; allow more with --timeout"));
+    }
+    if ended.exit.is_success() {
+        return Ok(());
+    }
+    let last = ended.stderr.telling_line().map(|line| format!(": {line}")).unwrap_or_default();
+    Err(Failure::benchmark(format!("{who}: it {}{last}", ended.exit))
+        .hint(format!("run it by hand: cargo bench -p {} --bench {}", target.package, target.target)))
+}
+
+/// What a missing manifest, a broken one and a missing cargo have in common is cargo's own message.
+fn metadata_failure(ended: &Ended) -> Failure {
+    let tail = ended.stderr.tail.trim();
+    let message = tail.strip_prefix("error: ").unwrap_or(tail);
+    if message.contains("could not find `Cargo.toml`") {
+        return Failure::usage(message.lines().next().unwrap_or(message))
+            .hint("run it inside a cargo project, or name one with --manifest-path");
+    }
+    Failure::usage(format!("cargo cannot read the workspace: {message}"))
+        .hint("`cargo metadata` shows the same message in full")
+}
+
+fn missing_features(skipped: &[BenchTarget]) -> Failure {
+    let features: Vec<String> = skipped.iter().flat_map(|target| target.missing_features.clone()).collect();
+    let names: Vec<&str> = skipped.iter().map(|target| target.target.as_str()).collect();
+    Failure::usage(format!("the selected benches need features that are off: {}", names.join(", ")))
+        .hint(format!("add --features {}", features.join(",")))
+}

@@ -1,0 +1,67 @@
+//! The laboratory: glues discovery, building, processes and adapters into things one can ask for.
+//!
+//! It knows nothing of phases, state files or terminals.
+
+pub mod catalogue;
+pub mod facts;
+pub mod fork;
+pub mod measure;
+pub mod plan;
+
+use crate::bench::selection::CargoFlags;
+use crate::failure::{Context, Failure, FailureKind};
+use crate::model::event::{Event, Listener};
+use crate::sys::interrupt::Interrupt;
+use std::path::PathBuf;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// What every job of the laboratory needs.
+pub struct Lab<'a> {
+    /// Where cargo is called.
+    pub cwd: PathBuf,
+    /// What is passed on to cargo.
+    pub flags: CargoFlags,
+    /// Deadline of a single process, when the user set one.
+    pub timeout: Option<Duration>,
+    /// Whether cargo may write to the user's terminal while it builds.
+    pub build_shown: bool,
+    /// Signals to us.
+    pub interrupt: &'a Interrupt,
+    listener: &'a mut dyn Listener,
+    scratch: TempDir,
+}
+
+impl<'a> Lab<'a> {
+    /// A laboratory for the workspace around `cwd`.
+    pub fn new(
+        cwd: PathBuf,
+        flags: CargoFlags,
+        timeout: Option<Duration>,
+        build_shown: bool,
+        interrupt: &'a Interrupt,
+        listener: &'a mut dyn Listener,
+    ) -> Result<Self, Failure> {
+        let scratch = tempfile::Builder::new()
+            .prefix("cargo-perf-")
+            .tempdir()
+            .context(FailureKind::Environment, || "no temporary folder can be made".to_owned())?;
+        Ok(Self { cwd, flags, timeout, build_shown, interrupt, listener, scratch })
+    }
+
+    /// Reports a step.
+    pub fn report(&mut self, event: Event) {
+        self.listener.event(event);
+    }
+
+    /// Where short-lived logs of tools go; gone with the laboratory.
+    fn scratch_log(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name).with_extension("log")
+    }
+}
+
+impl std::fmt::Debug for Lab<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "laboratory in {}", self.cwd.display())
+    }
+}

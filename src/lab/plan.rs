@@ -1,0 +1,158 @@
+//! How the measured time of a bench is spent on forks: short ones, as long as their fixed cost stays
+//! small, with as many samples as fit.
+
+use crate::bench::criterion::arguments::ForkRequest;
+use crate::model::duration::RunDuration;
+use std::time::Duration;
+
+/// Short forks average out what differs between processes; below this their fixed cost dominates.
+const SHORTEST_FORK: f64 = 0.4;
+/// Longer forks bring nothing at the same measured time (measured: `docs/adr/0003-forks.md`).
+const LONGEST_FORK: f64 = 5.0;
+/// The fixed cost of a fork may take this share of it.
+const FIXED_SHARE: f64 = 0.3;
+/// A fork has at least this many iterations, whatever that takes.
+const FEWEST_ITERATIONS: f64 = 10.0;
+/// Samples of a fork; with many short ones some are free of what neighbours do.
+const SAMPLES: std::ops::RangeInclusive<f64> = 10.0..=100.0;
+const SHORTEST_WARM_UP: f64 = 0.1;
+
+/// What trying a bench once has shown. All times are seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pilot {
+    /// One iteration.
+    pub iteration_s: f64,
+    /// Start-up and set-up before the benchmark begins.
+    pub before_s: f64,
+    /// Set-up that is repeated for each sample.
+    pub per_sample_s: f64,
+}
+
+/// How a bench will be measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    /// What each fork is asked for.
+    pub request: ForkRequest,
+    /// Forks that will be needed.
+    pub forks: usize,
+    /// Wall time that will be needed, in seconds.
+    pub wall_s: f64,
+}
+
+/// What the pilot itself is asked for: little, because it does not count.
+pub fn pilot_request(duration: &RunDuration) -> ForkRequest {
+    ForkRequest {
+        measured: duration.measured().min(Duration::from_secs_f64(SHORTEST_FORK)),
+        warm_up: Duration::from_secs_f64(SHORTEST_WARM_UP),
+        samples: 10,
+    }
+}
+
+/// Chooses length and samples of the forks.
+pub fn choose(pilot: Pilot, duration: &RunDuration) -> Plan {
+    let target = duration.measured().as_secs_f64();
+    let iteration = pilot.iteration_s.max(1e-9);
+    // The closure with its set-up runs once per sample and per doubling of the warm-up.
+    let warm_up_rounds = (SHORTEST_WARM_UP / iteration).max(1.0).log2().ceil() + 1.0;
+    let fixed = pilot.before_s + pilot.per_sample_s * (SAMPLES.start() + warm_up_rounds);
+    let wanted = (fixed * (1.0 - FIXED_SHARE) / FIXED_SHARE).clamp(SHORTEST_FORK, LONGEST_FORK);
+    let length = wanted.min(target).max(FEWEST_ITERATIONS * iteration);
+
+    let fitting = (length / iteration).floor();
+    let affordable = if pilot.per_sample_s > 0.0 {
+        (length * FIXED_SHARE / pilot.per_sample_s).floor()
+    } else {
+        f64::INFINITY
+    };
+    let samples = fitting.min(affordable).clamp(*SAMPLES.start(), *SAMPLES.end());
+
+    let measured = expected_measured(length, samples, iteration);
+    let forks = (target / measured).ceil().max(1.0);
+    let warm_up = (duration.warm_up().as_secs_f64() / forks).max(SHORTEST_WARM_UP);
+    let wall = forks * (measured + warm_up.max(iteration) * 1.5 + pilot.before_s)
+        + forks * pilot.per_sample_s * (samples + warm_up_rounds);
+    // Both are small positive whole numbers by the lines above.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
+    let (samples, forks) = (samples as u32, forks as usize);
+    Plan {
+        request: ForkRequest {
+            measured: Duration::from_secs_f64(length),
+            warm_up: Duration::from_secs_f64(warm_up),
+            samples,
+        },
+        forks,
+        wall_s: wall,
+    }
+}
+
+/// What a baseline of a bench takes about which nothing is known: wall time.
+pub fn typical_wall(duration: &RunDuration) -> Duration {
+    let plan = choose(Pilot { iteration_s: 1e-4, before_s: 0.005, per_sample_s: 0.0 }, duration);
+    Duration::from_secs_f64(plan.wall_s)
+}
+
+/// What criterion will measure when asked for `length`: growing samples unless they take over twice as
+/// long as asked, else equal ones; whole iterations either way.
+fn expected_measured(length: f64, samples: f64, iteration: f64) -> f64 {
+    let steps = samples * (samples + 1.0) / 2.0;
+    let growing = (length / iteration / steps).ceil() * steps * iteration;
+    if growing <= 2.0 * length {
+        growing
+    } else {
+        (length / iteration / samples).ceil() * samples * iteration
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn plan(iteration_s: f64, before_s: f64, per_sample_s: f64) -> Plan {
+        choose(Pilot { iteration_s, before_s, per_sample_s }, &RunDuration::full())
+    }
+
+    #[test]
+    fn a_fast_bench_gets_the_shortest_forks_with_most_samples() {
+        let plan = plan(1e-6, 0.005, 0.0);
+        assert_eq!((plan.request.measured, plan.request.samples), (Duration::from_millis(400), 100));
+        assert!(plan.request.warm_up >= Duration::from_millis(100));
+        assert!((100..=150).contains(&plan.forks), "{}", plan.forks);
+    }
+
+    #[test]
+    fn costly_start_up_makes_forks_longer_up_to_five_seconds() {
+        assert_eq!(plan(1e-6, 0.6, 0.0).request.measured, Duration::from_secs_f64(1.4));
+        assert_eq!(plan(1e-6, 10.0, 0.0).request.measured, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn set_up_per_sample_thins_the_samples() {
+        let plan = plan(1e-6, 0.005, 0.3);
+        assert_eq!((plan.request.measured, plan.request.samples), (Duration::from_secs(5), 10));
+    }
+
+    #[test]
+    fn a_slow_bench_gets_ten_iterations_a_fork() {
+        let plan = plan(2.0, 0.0, 0.0);
+        assert_eq!((plan.request.measured, plan.request.samples), (Duration::from_secs(20), 10));
+        assert_eq!(plan.forks, 3);
+    }
+
+    proptest! {
+        #[test]
+        fn any_plan_measures_enough_within_its_bounds(
+            exponent in -9.0..1.0_f64, before in 0.0..3.0_f64, per_sample in 0.0..1.0_f64
+        ) {
+            let iteration = 10_f64.powf(exponent);
+            let plan = plan(iteration, before, per_sample);
+            let length = plan.request.measured.as_secs_f64();
+            let measured = expected_measured(length, f64::from(plan.request.samples), iteration);
+            prop_assert!(plan.forks as f64 * measured >= 59.999);
+            prop_assert!(plan.forks as f64 * plan.request.warm_up.as_secs_f64() >= 9.999);
+            prop_assert!((10..=100).contains(&plan.request.samples));
+            prop_assert!(length >= 10.0 * iteration - 1e-9 && length >= 0.4 - 1e-9);
+            prop_assert!(measured.is_finite() && plan.wall_s >= 59.9);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Lists of benches, for people and machines.
+
+use crate::model::bench::{BenchTarget, Benchmark, DeclaredHarness, HarnessKind};
+use crate::model::units;
+use crate::sys::invocation::quote;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// The benchmarks, a line each, under the target they belong to.
+pub fn benchmarks(benchmarks: &[&Benchmark], each: Duration) -> String {
+    let mut text = String::new();
+    let mut target = None;
+    for benchmark in benchmarks {
+        let name = &benchmark.name;
+        if target != Some((&name.package, &name.target)) {
+            target = Some((&name.package, &name.target));
+            let version = benchmark.harness_version.as_deref().map(|v| format!(" {v}")).unwrap_or_default();
+            let _ =
+                writeln!(text, "{} of {} ({}{version})", name.target, name.package, benchmark.harness.name());
+        }
+        let _ = writeln!(text, "  {}", name.id);
+    }
+    let _ = writeln!(
+        text,
+        "{}; a baseline of one takes about {}",
+        units::count(benchmarks.len(), "benchmark"),
+        units::duration(each)
+    );
+    text
+}
+
+/// The exact commands that measure one benchmark each.
+pub fn commands(commands: impl Iterator<Item = Vec<String>>, each: Duration) -> String {
+    let mut text = format!("each takes about {}:\n", units::duration(each));
+    for command in commands {
+        let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
+        let _ = writeln!(text, "  {}", words.join(" "));
+    }
+    text
+}
+
+/// The command that measures exactly one benchmark; `repeated` is what the user's own command said.
+pub fn command(benchmark: &Benchmark, repeated: &[String]) -> Vec<String> {
+    let name = &benchmark.name;
+    // A value that looks like a flag needs the form with the equals sign.
+    let filter = if name.id.starts_with('-') {
+        vec![format!("--filter={}", name.id)]
+    } else {
+        vec!["--filter".to_owned(), name.id.clone()]
+    };
+    let words = ["cargo", "perf", "baseline"].map(str::to_owned).into_iter();
+    let scope = ["-p", &name.package, "--bench", &name.target].map(str::to_owned);
+    words.chain(repeated.iter().cloned()).chain(scope).chain(filter).collect()
+}
+
+/// Targets as their manifests declare them, with nothing built.
+pub fn targets(targets: &[BenchTarget]) -> String {
+    let mut text = String::new();
+    for target in targets {
+        let _ = writeln!(text, "{} of {} ({})", target.target, target.package, declared(target.declared));
+    }
+    text + &missing(targets.iter().filter(|target| !target.is_buildable()))
+}
+
+/// Targets left out for lack of features, with the flag that brings them in.
+pub fn missing<'a>(targets: impl Iterator<Item = &'a BenchTarget>) -> String {
+    targets.fold(String::new(), |mut text, target| {
+        let features = target.missing_features.join(",");
+        let _ = writeln!(text, "{} of {} needs --features {features}", target.target, target.package);
+        text
+    })
+}
+
+/// Targets whose benchmarks cannot be listed, with the reason.
+pub fn unlisted(targets: &[(BenchTarget, HarnessKind, String)]) -> String {
+    targets.iter().fold(String::new(), |mut text, (target, harness, why)| {
+        let _ = writeln!(text, "{} of {} ({}): {why}", target.target, target.package, harness.name());
+        text
+    })
+}
+
+/// A benchmark for machines.
+pub fn benchmark_json(benchmark: &Benchmark, command: &[String], each: Duration) -> Value {
+    json!({
+        "id": benchmark.name.id,
+        "package": benchmark.name.package,
+        "target": benchmark.name.target,
+        "harness": benchmark.harness.name(),
+        "harness_version": benchmark.harness_version,
+        "throughput": benchmark.throughput,
+        "baseline_takes_s": each.as_secs_f64().round(),
+        "command": command,
+    })
+}
+
+/// A target for machines.
+pub fn target_json(target: &BenchTarget) -> Value {
+    json!({
+        "package": target.package,
+        "target": target.target,
+        "declared": declared(target.declared),
+        "missing_features": target.missing_features,
+    })
+}
+
+fn declared(harness: DeclaredHarness) -> String {
+    match harness {
+        DeclaredHarness::Libtest => "libtest".to_owned(),
+        DeclaredHarness::Likely(kind) => format!("probably {}", kind.name()),
+        DeclaredHarness::Unknown => "own harness".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::bench::BenchName;
+
+    fn named(id: &str) -> Benchmark {
+        Benchmark {
+            name: BenchName { package: "p".into(), target: "t".into(), id: id.into() },
+            harness: HarnessKind::Criterion,
+            harness_version: None,
+            throughput: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn commands_survive_a_shell() {
+        let (odd, dashed) = (named("it's *"), named("--list"));
+        let repeated = ["v1".to_owned()];
+        let both = [&odd, &dashed].into_iter().map(|benchmark| command(benchmark, &repeated));
+        let text = commands(both, Duration::from_secs(80));
+        assert!(text.contains("baseline v1 -p p --bench t --filter 'it'\\''s *'\n"), "{text}");
+        assert!(text.contains("--filter=--list\n"), "{text}");
+    }
+}

@@ -1,0 +1,7 @@
+//! Rendering: from data to text and JSON. Pure; nothing here prints.
+
+pub mod baseline;
+pub mod block;
+pub mod envelope;
+pub mod listing;
+pub mod reply;
