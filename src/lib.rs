@@ -23,3 +23,7 @@ pub mod git;
 pub mod store;
 // Layer: glues the hands; knows nothing of phases, state files or terminals.
 pub mod lab;
+// Layer: the method.
+pub mod investigation;
+// Layer: mouth and ears.
+pub mod cli;

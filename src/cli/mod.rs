@@ -1,0 +1,173 @@
+//! The command line: arguments in, one answer out, an exit code.
+
+pub mod arguments;
+pub mod baseline;
+pub mod baselines;
+pub mod emit;
+pub mod list;
+pub mod session;
+
+use crate::failure::{Failure, FailureKind};
+use crate::model::outcome::Phase;
+use crate::report::reply::Reply;
+use crate::sys::interrupt::Interrupt;
+use arguments::{Global, split_global};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use emit::Printer;
+use std::ffi::OsString;
+use std::panic;
+use std::process::ExitCode;
+
+/// Find the benches of a workspace and measure them in a way that can be trusted
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo perf",
+    bin_name = "cargo perf",
+    version,
+    propagate_version = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 our bug, 2 usage, 5 a rule refused, 6 blocked, 7 the benchmark failed, \
+                  8 environment, 9 machine taken, 10 state damaged, 101 build failed, 128+n signal n"
+)]
+pub struct CargoPerf {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Args),
+    Baseline(baseline::Args),
+    Baselines(baselines::Args),
+}
+
+impl Command {
+    fn name(&self) -> (&'static str, Option<Phase>) {
+        match self {
+            Self::List(_) => ("list", None),
+            Self::Baseline(_) => ("baseline", Some(Phase::Baseline)),
+            Self::Baselines(_) => ("baselines", None),
+        }
+    }
+
+    fn run(self, global: &Global, interrupt: &Interrupt, printer: &mut Printer) -> Result<Reply, Failure> {
+        match self {
+            Self::List(args) => list::run(&args, global, interrupt, printer),
+            Self::Baseline(args) => baseline::run(&args, global, interrupt, printer),
+            Self::Baselines(args) => baselines::run(&args, global),
+        }
+    }
+}
+
+/// The whole program: from arguments to the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = without_subcommand_name(args.into_iter().collect());
+    let (json, events) = split_global(&args);
+    let mut printer = Printer::new(json, events);
+    let parsed = match CargoPerf::try_parse_from(&args) {
+        Ok(parsed) => parsed,
+        Err(error) => return refused(&error, &printer),
+    };
+    let (name, phase) = parsed.command.name();
+    silence_panics();
+    let run = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+        Interrupt::install()
+            .and_then(|interrupt| parsed.command.run(&parsed.global, &interrupt, &mut printer))
+    }));
+    let reply = match run {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(failure)) => Reply::failed(name, phase, failure),
+        Err(panic) => Reply::failed(name, phase, bug(panic.as_ref())),
+    };
+    printer.finish();
+    ExitCode::from(printer.reply(&reply))
+}
+
+/// The command tree, for tests of the documents.
+pub fn command() -> clap::Command {
+    CargoPerf::command()
+}
+
+/// `cargo perf …` starts `cargo-perf perf …`; both forms and the bare one mean the same.
+fn without_subcommand_name(mut args: Vec<OsString>) -> Vec<OsString> {
+    if args.get(1).is_some_and(|word| word == "perf" || word == "perf-lab") {
+        args.remove(1);
+    }
+    args
+}
+
+/// The command of this process as one would type it, for records of how a result was made.
+fn own_command() -> Vec<String> {
+    let args = without_subcommand_name(std::env::args_os().collect());
+    let given = args.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    ["cargo", "perf"].map(str::to_owned).into_iter().chain(given).collect()
+}
+
+fn refused(error: &clap::Error, printer: &Printer) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let text = error.render().to_string();
+            let help = Reply::plain("help", text.clone(), serde_json::Value::String(text));
+            ExitCode::from(printer.reply(&help))
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !printer.is_json() => {
+            printer.error_text(&error.render().ansi().to_string());
+            ExitCode::from(FailureKind::Usage.exit_code())
+        }
+        _ => {
+            let text = error.render().to_string();
+            let mut parts = text.split("\n\n");
+            let first = parts.next().unwrap_or_default();
+            let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+            let tip = parts.find_map(|part| part.trim().strip_prefix("tip: ").map(str::to_owned));
+            let failure = Failure::usage(message)
+                .hint(tip.unwrap_or_else(|| "`cargo perf help` shows commands and flags".to_owned()));
+            ExitCode::from(printer.reply(&Reply::failed("usage", None, failure)))
+        }
+    }
+}
+
+/// A panic is reported once, as our bug, after guards have run; the default report would come first.
+fn silence_panics() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        PANIC_PLACE.with(|cell| *cell.borrow_mut() = place);
+    }));
+}
+
+thread_local! {
+    static PANIC_PLACE: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
+}
+
+fn bug(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let said = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic".to_owned());
+    let place = PANIC_PLACE.with(|cell| cell.borrow().clone());
+    Failure::new(FailureKind::Bug, format!("{said}{place}"))
+        .hint("this is a bug of cargo perf; please report it with the command you ran")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_argument_definitions_are_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_name_that_cargo_passes_on_is_not_a_command() {
+        let args = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let stripped = without_subcommand_name(args(&["cargo-perf", "perf", "list"]));
+        assert_eq!(stripped, args(&["cargo-perf", "list"]));
+        assert_eq!(without_subcommand_name(args(&["cargo-perf", "list"])), args(&["cargo-perf", "list"]));
+    }
+}
