@@ -1,0 +1,40 @@
+//! Black-box tests: the built program, real projects, real processes.
+//!
+//! One binary, so that it links once. What cannot be tested on this machine is skipped with a reason
+//! and listed at the very end; with `CARGO_PERF_TESTS_MUST_RUN` set, a skip is a failure.
+
+mod architecture;
+mod bad_input;
+mod baseline;
+mod baselines;
+mod criterion;
+mod discovery;
+mod documents;
+mod runner;
+mod schemas;
+mod support;
+mod terminal;
+
+use libtest_mimic::Arguments;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = [
+        architecture::trials(),
+        documents::trials(),
+        schemas::trials(),
+        bad_input::trials(),
+        discovery::trials(),
+        criterion::trials(),
+        baseline::trials(),
+        baselines::trials(),
+        terminal::trials(),
+        runner::trials(),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
+    if !arguments.list {
+        support::report_skipped();
+    }
+    conclusion.exit_code()
+}
