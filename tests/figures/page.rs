@@ -1,0 +1,172 @@
+//! What is published: tables with the circumstances they were measured in, and the raw data.
+
+use crate::start::{root, target_directory};
+use cargo_perf_lab::failure::{Context, Failure, FailureKind};
+use cargo_perf_lab::git;
+use cargo_perf_lab::sys::{clock, files, host};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// The document, relative to the repository.
+const DOCUMENT: &str = "docs/figures.md";
+
+/// One claim.
+#[derive(Debug)]
+pub struct Row {
+    pub figure: String,
+    pub value: String,
+    pub bound: &'static str,
+    pub met: bool,
+}
+
+/// Claims that were measured together.
+#[derive(Debug)]
+pub struct Figure {
+    /// Names it in the raw data.
+    pub name: &'static str,
+    pub title: &'static str,
+    /// How it is measured, for readers of the table.
+    pub how: String,
+    pub rows: Vec<Row>,
+    /// Everything that the values were computed from.
+    pub raw: Value,
+}
+
+impl Row {
+    fn render(&self) -> String {
+        format!("| {} | {} | {} | {} |\n", self.figure, self.value, self.bound, self.result())
+    }
+
+    fn result(&self) -> &'static str {
+        if self.met { "met" } else { "missed" }
+    }
+}
+
+impl Figure {
+    /// The section of the document.
+    pub fn render(&self) -> String {
+        let rows = self.rows.iter().map(Row::render).collect::<String>();
+        format!(
+            "\n## {}\n\n{}\n\n| figure | value | bound | result |\n|---|---|---|---|\n{rows}",
+            self.title, self.how
+        )
+    }
+
+    fn raw(&self) -> Value {
+        let row = |row: &Row| {
+            json!({
+                "figure": row.figure,
+                "value": row.value,
+                "bound": row.bound,
+                "result": row.result(),
+            })
+        };
+        json!({"name": self.name, "rows": self.rows.iter().map(row).collect::<Vec<_>>(), "raw": self.raw})
+    }
+}
+
+/// Where, when and from what figures were measured; never a host's name, never a path.
+#[derive(Debug)]
+pub struct Circumstances {
+    date: String,
+    machine: host::HostFacts,
+    head: Option<git::Head>,
+    command: String,
+}
+
+impl Circumstances {
+    /// Those of now, before anything is measured.
+    pub fn now(command: String) -> Self {
+        Self {
+            date: clock::now_rfc3339(),
+            machine: host::facts(),
+            // The run before this one wrote the document, which makes no measured code differ.
+            head: git::head(root(), &root().join(DOCUMENT)),
+            command,
+        }
+    }
+
+    /// Writes the raw data; the SHA-256 of what was written.
+    pub fn store_raw(&self, figures: &[Figure]) -> Result<String, Failure> {
+        let what = || "the raw data cannot be written".to_owned();
+        let document = json!({
+            "schema": "cargo-perf/figures",
+            "date": self.date,
+            "machine": {
+                "cpu_model": self.machine.cpu_model,
+                "logical_cpus": self.machine.logical_cpus,
+                "memory_bytes": self.machine.memory_bytes,
+                "kernel": self.machine.kernel,
+                "virtual_machine": self.machine.virtual_machine,
+                "load_1min_before": self.machine.load_1min,
+            },
+            "commit": self.commit(),
+            "tool": tool(),
+            "command": self.command,
+            "figures": figures.iter().map(Figure::raw).collect::<Vec<_>>(),
+        });
+        let bytes = serde_json::to_vec_pretty(&document).context(FailureKind::Bug, what)?;
+        let name = self.date.replace(':', "");
+        files::write_atomic(&target_directory().join(format!("perf/figures/{name}.json")), &bytes)?;
+        Ok(files::sha256_bytes(&bytes))
+    }
+
+    /// Replaces the document.
+    pub fn write_document(&self, sha256: &str, tables: &str) -> Result<(), Failure> {
+        let head = self.head(sha256);
+        files::write_atomic(&root().join(DOCUMENT), format!("{head}{tables}").as_bytes())
+    }
+
+    fn head(&self, sha256: &str) -> String {
+        let facts = [
+            ("date", self.date.clone()),
+            ("machine", self.machine_class()),
+            ("commit", self.commit()),
+            ("tool", tool()),
+            ("command", format!("`{}`", self.command)),
+            ("SHA-256 of the raw data", format!("`{sha256}`")),
+        ];
+        let mut text =
+            "# Figures\n\nWritten by the command below, which measures everything again.\n\n".to_owned();
+        for (name, value) in facts {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "- {name}: {value}");
+        }
+        text
+    }
+
+    fn machine_class(&self) -> String {
+        let machine = &self.machine;
+        let unknown = || "unknown".to_owned();
+        format!(
+            "{}, {} processors, {} of memory, kernel {}, virtual machine: {}",
+            machine.cpu_model.clone().unwrap_or_else(unknown),
+            machine.logical_cpus.map_or_else(unknown, |count| count.to_string()),
+            machine.memory_bytes.map_or_else(unknown, |bytes| format!("{:.1} GiB", bytes as f64 / GIB)),
+            machine.kernel.clone().unwrap_or_else(unknown),
+            machine.virtual_machine.map_or("unknown", |virtual_machine| if virtual_machine {
+                "yes"
+            } else {
+                "no"
+            }),
+        )
+    }
+
+    fn commit(&self) -> String {
+        match &self.head {
+            Some(head) => format!("{}{}", head.short(), if head.dirty { ", dirty" } else { "" }),
+            None => "unknown".to_owned(),
+        }
+    }
+}
+
+const GIB: f64 = 1_073_741_824.0;
+
+fn tool() -> String {
+    format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+}
+
+/// Bytes as megabytes of 10^6, the larger reading of a bound in MB being the weaker one.
+pub fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
