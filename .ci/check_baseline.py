@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Checks a stored baseline from outside: sums its raw samples without any code of this project.
+
+usage: check_baseline.py BASELINE.json SECONDS
+"""
+
+import gzip
+import itertools
+import json
+import pathlib
+import sys
+
+
+def samples_of(bench, state):
+    """The coded samples of each fork, from the document or the file beside it."""
+    if "raw" in bench:
+        packed = (state / bench["raw"]["path"]).read_bytes()
+        return json.loads(gzip.decompress(packed))
+    return [fork["samples"] for fork in bench["forks"]]
+
+
+def main():
+    path, required = pathlib.Path(sys.argv[1]), float(sys.argv[2])
+    baseline = json.loads(path.read_text())
+    for bench in baseline["benches"]:
+        coded = samples_of(bench, path.parent.parent)
+        nanoseconds = sum(sum(itertools.accumulate(fork["totals_delta"])) for fork in coded)
+        counts = sum(len(fork["iterations_delta"]) for fork in coded)
+        name = bench["bench"]["id"]
+        print(f"{name}: {nanoseconds / 1e9:.3f} s in {counts} raw samples of {len(coded)} forks")
+        if nanoseconds / 1e9 < required:
+            sys.exit(f"{name}: less than {required} s were measured")
+        if abs(nanoseconds / 1e9 - bench["totals"]["measured_s"]) > 1e-6:
+            sys.exit(f"{name}: the document says {bench['totals']['measured_s']} s")
+
+
+main()
