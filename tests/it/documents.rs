@@ -27,6 +27,8 @@ pub fn trials() -> Vec<Trial> {
         test("help_starts_with_a_capital_and_ends_without_a_period", help_style),
         test("every_link_leads_somewhere", links),
         test("a_decision_has_its_three_parts_on_one_page", decisions),
+        test("a_table_of_results_says_where_it_comes_from", origins),
+        test("a_table_without_its_origin_is_found", missing_origins_are_found),
         test("no_page_names_a_place_on_somebodys_machine", no_machine_paths),
     ]
 }
@@ -147,6 +149,44 @@ fn no_machine_paths() {
             assert!(!named, "{} names {folder}", relative(&page));
         }
     }
+}
+
+fn origins() {
+    let pages = pages();
+    let without: Vec<String> = pages
+        .iter()
+        .flat_map(|page| {
+            missing_origin(&read(page)).into_iter().map(|what| format!("{}: {what}", relative(page)))
+        })
+        .collect();
+    assert!(without.is_empty(), "figures are written by `cargo bench --bench figures` only: {without:#?}");
+    assert!(pages.iter().any(|page| has_results(&read(page))), "no page holds figures");
+}
+
+fn missing_origins_are_found() {
+    let page = "- date: d\n- machine: m\n- commit: c\n- SHA-256 of the raw data: `0`\n\n| a | met |\n";
+    assert_eq!(missing_origin(page), ["SHA-256 of the raw data"]);
+    assert_eq!(missing_origin("| a | missed |").len(), 4);
+    assert_eq!(missing_origin("| a | b |").len(), 0);
+}
+
+/// Whether a page holds a table that says which bounds were met.
+fn has_results(page: &str) -> bool {
+    page.lines().any(|line| line.ends_with("| met |") || line.ends_with("| missed |"))
+}
+
+/// What a page with results should say of them and does not.
+fn missing_origin(page: &str) -> Vec<&'static str> {
+    let value = |name: &str| page.lines().find_map(|line| line.strip_prefix(&format!("- {name}: ")));
+    let hash = |text: &str| text.trim_matches('`').len() == 64;
+    let said = [
+        ("date", value("date").is_some()),
+        ("machine", value("machine").is_some()),
+        ("commit", value("commit").is_some()),
+        ("SHA-256 of the raw data", value("SHA-256 of the raw data").is_some_and(hash)),
+    ];
+    let results = has_results(page);
+    said.into_iter().filter(|(_, said)| results && !said).map(|(name, _)| name).collect()
 }
 
 fn for_each_command(command: &Command, path: &str, visit: &mut impl FnMut(&str, &Command)) {
