@@ -3,6 +3,7 @@
 use crate::failure::{Context, Failure, FailureKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -17,12 +18,15 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Installs the handlers. From here on the signals no longer end the program by themselves.
+    /// Installs the handlers. From here on the signals no longer end the program by themselves. A signal
+    /// that the caller has told us to ignore, as `nohup` does, stays ignored.
     pub fn install() -> Result<Self, Failure> {
         let failed = || "signal handlers could not be installed".to_owned();
         let (wake, write) = UnixStream::pair().context(FailureKind::Environment, failed)?;
         let received = Arc::new(AtomicUsize::new(0));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let ignored = fs::read_to_string("/proc/self/status").map_or(0, |status| ignored_signals(&status));
+        for signal in [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0)
+        {
             let number = usize::try_from(signal).unwrap_or_default();
             signal_hook::flag::register_usize(signal, Arc::clone(&received), number)
                 .context(FailureKind::Environment, failed)?;
@@ -63,6 +67,12 @@ impl Interrupt {
     }
 }
 
+/// The mask of ignored signals, lowest bit for signal 1, from the text of `/proc/self/status`.
+fn ignored_signals(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
 /// The failure that stands for being ended by `signal`.
 pub fn interrupted(signal: i32) -> Failure {
     let name = match signal {
@@ -72,4 +82,18 @@ pub fn interrupted(signal: i32) -> Failure {
         _ => "a signal",
     };
     Failure::new(FailureKind::Interrupted(signal), format!("ended by {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000002\n";
+        let mask = ignored_signals(status);
+        assert_eq!(mask >> (SIGHUP - 1) & 1, 1);
+        assert_eq!(mask >> (SIGINT - 1) & 1, 0);
+        assert_eq!(ignored_signals(""), 0);
+    }
 }

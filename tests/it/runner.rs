@@ -17,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
         sigint_ends_the_tree_and_keeps_what_was_measured,
         sigterm_ends_the_tree_and_keeps_what_was_measured,
         sighup_ends_the_tree_and_keeps_what_was_measured,
+        a_signal_that_the_caller_ignores_ends_nothing,
         sigkill_of_the_program_ends_the_benchmark_too,
         what_a_killed_run_left_behind_is_ended_by_the_next_run,
         sigint_ends_the_wait_for_the_machine,
@@ -86,6 +87,20 @@ fn sigterm_ends_the_tree_and_keeps_what_was_measured() {
 
 fn sighup_ends_the_tree_and_keeps_what_was_measured() {
     check_signal(Signal::HUP, 129, "SIGHUP");
+}
+
+/// As under `nohup`, which people use for what takes long.
+fn a_signal_that_the_caller_ignores_ends_nothing() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("misbehaving");
+    let ignoring = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"];
+    let words = ["baseline", "v1", "--filter=well_behaved", "--approve-short", "a test", "--duration", "2"];
+    let mut running = sandbox.perf_through(&ignoring, words).start();
+    running.measures();
+    running.signal(Signal::HUP);
+    let ended = running.end();
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    sandbox.stored("v1");
 }
 
 fn check_signal(signal: Signal, code: i32, name: &str) {
