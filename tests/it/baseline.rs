@@ -34,17 +34,24 @@ fn measured(sandbox: &Sandbox, seconds: &str, more: &[&str]) -> (String, Value) 
     (ended.stdout, sandbox.stored("v1"))
 }
 
-fn a_stored_baseline_is_valid_under_its_schema() {
-    let _machine = machine();
+/// The published schema of a baseline.
+fn schema() -> jsonschema::Validator {
     let path = repository().join("docs/schemas/baseline.json");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
-    let schema = jsonschema::validator_for(&schema).expect("a valid schema");
-    let check = |stored: &Value| {
-        let errors: Vec<String> =
-            schema.iter_errors(stored).map(|error| format!("{}: {error}", error.instance_path())).collect();
-        assert!(errors.is_empty(), "{errors:#?}");
-    };
+    jsonschema::validator_for(&schema).expect("a valid schema")
+}
+
+fn assert_valid(schema: &jsonschema::Validator, stored: &Value) {
+    let errors: Vec<String> =
+        schema.iter_errors(stored).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+fn a_stored_baseline_is_valid_under_its_schema() {
+    let _machine = machine();
+    let schema = schema();
+    let check = |stored: &Value| assert_valid(&schema, stored);
     let sandbox = Sandbox::of("misbehaving");
     check(&measured(&sandbox, "0.2", &[]).1);
     check(&measured(&sandbox, "0.2", &["--expand", "just so"]).1);
@@ -320,6 +327,7 @@ fn a_group_that_asks_for_200_ms_is_still_measured_for_60_s() -> Outcome {
     let ended = sandbox.perf(["baseline", "v1", "--bench=overrides", "--filter=short/spin"]).succeeds();
     assert!(ended.wall >= Duration::from_secs(60), "{:?}", ended.wall);
     let stored = sandbox.stored("v1");
+    assert_valid(&schema(), &stored);
     assert_eq!(stored["duration"], json!({"required_s": 60.0, "waiver": null}));
     let mut series = stored["benches"][0].clone();
     if !series["raw"].is_null() {
