@@ -219,7 +219,9 @@ impl Job<'_> {
         head: Option<git::Head>,
     ) -> Result<Measured, Failure> {
         let run = clock::run_id();
-        let folder = workspace.target_directory.join("perf/runs").join(&run);
+        let runs = workspace.target_directory.join("perf/runs");
+        files::forget_unused(&runs, files::UNUSED);
+        let folder = runs.join(&run);
         let duration = &self.request.duration;
         if self.entries.len() > 1 {
             lab.report(Event::Planned {

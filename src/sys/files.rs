@@ -5,7 +5,11 @@ use cargo_util::Sha256;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
+
+/// How long traces of runs and copies of executables are kept after their last use.
+pub const UNUSED: Duration = Duration::from_secs(30 * 86_400);
 
 /// Replaces `path` by `bytes`: temporary file in the same folder, fsync, rename, fsync of the folder.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
@@ -67,17 +71,32 @@ pub fn keep_executable(original: &Path, folder: &Path) -> Result<(PathBuf, Strin
     let hash = sha256(original)?;
     let name = original.file_name().map(PathBuf::from).unwrap_or_default();
     let copy = folder.join(&hash[..16]).join(name);
+    let parent = copy.parent().unwrap_or(folder);
     if sha256(&copy).is_ok_and(|kept| kept == hash) {
+        // Used now; when this cannot be noted, the copy is only made again some day.
+        let _ = File::open(parent).and_then(|parent| parent.set_modified(SystemTime::now()));
         return Ok((copy, hash));
     }
+    forget_unused(folder, UNUSED);
     let what = || format!("{} cannot be copied to {}", original.display(), copy.display());
-    let parent = copy.parent().unwrap_or(folder);
     fs::create_dir_all(parent).context(FailureKind::Environment, what)?;
     let partial = NamedTempFile::new_in(parent).context(FailureKind::Environment, what)?.into_temp_path();
     // `fs::copy` carries the permission bits along, so the copy is executable.
     fs::copy(original, &partial).context(FailureKind::Environment, what)?;
     partial.persist(&copy).context(FailureKind::Environment, what)?;
     Ok((copy, hash))
+}
+
+/// Removes the folders directly below `folder` that have not been used for `age`. What cannot be
+/// removed stays until the next time.
+pub fn forget_unused(folder: &Path, age: Duration) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let used = entry.metadata().and_then(|data| data.modified());
+        if used.is_ok_and(|used| used.elapsed().is_ok_and(|unused| unused > age)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// `path` relative to `root` with forward slashes, or as it is when it lies elsewhere.
@@ -119,6 +138,21 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         prove_writable(&folder.path().join("a/b"), 10).expect("writable");
         assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 0);
+    }
+
+    #[test]
+    fn what_has_not_been_used_for_long_is_forgotten() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, age) in [("old", UNUSED * 2), ("new", UNUSED / 2)] {
+            let path = folder.path().join(name);
+            write_atomic(&path.join("trace"), b"x").expect("written");
+            let used = SystemTime::now() - age;
+            File::open(&path).and_then(|path| path.set_modified(used)).expect("a time is set");
+        }
+        forget_unused(folder.path(), UNUSED);
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).expect("listed").flatten().map(|e| e.file_name()).collect();
+        assert_eq!(left, ["new"]);
     }
 
     #[test]
