@@ -10,7 +10,8 @@ use serde_json::Value;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::unix::process::ExitStatusExt;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -115,6 +116,7 @@ impl<'s> Perf<'s> {
         let out = ["stdout", "stderr"].map(|name| self.sandbox.out.join(format!("{run}.{name}")));
         let [stdout, stderr] = out.each_ref().map(|path| File::create(path).expect("a file for output"));
         self.command.stdout(stdout).stderr(self.stderr.take().unwrap_or(Stdio::from(stderr)));
+        forget_ignored_signals(&mut self.command);
         let started = Instant::now();
         let child = self.command.spawn().expect("the program can be started");
         Running { sandbox: self.sandbox, child, started, out }
@@ -266,4 +268,21 @@ pub fn clean(command: &mut Command) {
         }
     }
     command.env("NO_COLOR", "1");
+}
+
+/// The tests themselves may run under `nohup` or as a job in the background, where these signals are
+/// ignored, and the program would rightly go on ignoring them.
+#[expect(unsafe_code, reason = "code between fork and exec is unsafe to install")]
+fn forget_ignored_signals(command: &mut Command) {
+    let reset = || {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            // SAFETY: signal with SIG_DFL installs no handler and is async-signal-safe.
+            if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the closure calls only signal(2), allocates nothing and takes no lock.
+    unsafe { command.pre_exec(reset) };
 }
