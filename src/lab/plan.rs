@@ -56,7 +56,9 @@ pub fn choose(pilot: Pilot, duration: &RunDuration) -> Plan {
     let warm_up_rounds = (SHORTEST_WARM_UP / iteration).max(1.0).log2().ceil() + 1.0;
     let fixed = pilot.before_s + pilot.per_sample_s * (SAMPLES.start() + warm_up_rounds);
     let wanted = (fixed * (1.0 - FIXED_SHARE) / FIXED_SHARE).clamp(SHORTEST_FORK, LONGEST_FORK);
-    let length = wanted.min(target).max(FEWEST_ITERATIONS * iteration);
+    // Whole nanoseconds, as criterion will be told.
+    let asked = Duration::from_secs_f64(wanted.min(target).max(FEWEST_ITERATIONS * iteration));
+    let length = asked.as_secs_f64();
 
     let fitting = (length / iteration).floor();
     let affordable = if pilot.per_sample_s > 0.0 {
@@ -75,11 +77,7 @@ pub fn choose(pilot: Pilot, duration: &RunDuration) -> Plan {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
     let (samples, forks) = (samples as u32, forks as usize);
     Plan {
-        request: ForkRequest {
-            measured: Duration::from_secs_f64(length),
-            warm_up: Duration::from_secs_f64(warm_up),
-            samples,
-        },
+        request: ForkRequest { measured: asked, warm_up: Duration::from_secs_f64(warm_up), samples },
         forks,
         wall_s: wall,
     }
@@ -94,13 +92,11 @@ pub fn typical_wall(duration: &RunDuration) -> Duration {
 /// What criterion will measure when asked for `length`: growing samples unless they take over twice as
 /// long as asked, else equal ones; whole iterations either way.
 fn expected_measured(length: f64, samples: f64, iteration: f64) -> f64 {
+    // Ten iterations in ten samples are one each, whatever the last bit of the quotient says.
+    let whole = |count: f64| (count - 1e-6).ceil().max(1.0);
     let steps = samples * (samples + 1.0) / 2.0;
-    let growing = (length / iteration / steps).ceil() * steps * iteration;
-    if growing <= 2.0 * length {
-        growing
-    } else {
-        (length / iteration / samples).ceil() * samples * iteration
-    }
+    let growing = whole(length / iteration / steps) * steps * iteration;
+    if growing <= 2.0 * length { growing } else { whole(length / iteration / samples) * samples * iteration }
 }
 
 #[cfg(test)]
@@ -137,6 +133,12 @@ mod tests {
         let plan = plan(2.0, 0.0, 0.0);
         assert_eq!((plan.request.measured, plan.request.samples), (Duration::from_secs(20), 10));
         assert_eq!(plan.forks, 3);
+    }
+
+    #[test]
+    fn rounding_does_not_double_a_fork() {
+        let iteration = 10_f64.powf(0.237_670_298_003_981_57);
+        assert_eq!(plan(iteration, 0.0, 0.0).forks, 4);
     }
 
     proptest! {
