@@ -87,8 +87,7 @@ pub fn load(layout: &Layout, label: &VersionLabel) -> Result<Baseline, Failure> 
     let path = layout.baseline(label);
     let shown = files::relative(&path, &layout.root);
     if !path.exists() {
-        return Err(Failure::new(FailureKind::Blocked, format!("there is no baseline {label}"))
-            .hint("`cargo perf baselines` lists those that exist"));
+        return Err(missing(label));
     }
     let text = fs::read(&path).context(FailureKind::State, || format!("{shown} cannot be read"))?;
     let damaged = |why: String| {
@@ -131,8 +130,7 @@ pub fn stored_labels(layout: &Layout) -> Result<Vec<VersionLabel>, Failure> {
 pub fn remove(layout: &Layout, label: &VersionLabel) -> Result<PathBuf, Failure> {
     let path = layout.baseline(label);
     if !path.exists() {
-        return Err(Failure::new(FailureKind::Blocked, format!("there is no baseline {label}"))
-            .hint("`cargo perf baselines` lists those that exist"));
+        return Err(missing(label));
     }
     let what = || format!("the baseline {label} cannot be removed");
     fs::remove_file(&path).context(FailureKind::Environment, what)?;
@@ -157,6 +155,11 @@ pub fn samples(layout: &Layout, bench: &BenchSeries) -> Result<Vec<CodedSamples>
     let mut text = Vec::new();
     GzDecoder::new(&packed[..]).read_to_end(&mut text).context(FailureKind::State, what)?;
     serde_json::from_slice(&text).context(FailureKind::State, what)
+}
+
+fn missing(label: &VersionLabel) -> Failure {
+    Failure::new(FailureKind::Blocked, format!("there is no baseline {label}"))
+        .hint("`cargo perf baselines` lists those that exist")
 }
 
 fn coded_size(bench: &BenchSeries) -> usize {

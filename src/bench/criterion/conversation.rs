@@ -1,12 +1,12 @@
 //! The runner's side of the conversation with one process: a state machine that never blocks.
 
 use super::protocol::{
-    BENCH_HELLO_SIZE, Complete, Incoming, Method, Outgoing, RUNNER_HELLO, read_hello, take_message,
+    BENCH_HELLO_SIZE, Complete, Incoming, Outgoing, RUNNER_HELLO, read_hello, take_message,
 };
 use super::{Live, Reading, Resolved};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::bench::Throughput;
-use crate::model::samples::{Samples, Sampling};
+use crate::model::samples::Samples;
 use crate::sys::process::{Companion, Next};
 use rustix::net::{RecvFlags, recv, sockopt};
 use std::io::Write;
@@ -201,10 +201,7 @@ impl Clock {
         Ok(Reading {
             id: complete.id.full(),
             samples,
-            sampling: match complete.sampling_method {
-                Method::Linear => Sampling::Linear,
-                Method::Flat => Sampling::Flat,
-            },
+            sampling: complete.sampling_method.into(),
             unit,
             throughput: complete.id.throughput(),
             live: Some(Live {

@@ -4,7 +4,6 @@ use super::conversation::samples;
 use super::{Reading, protocol::Method};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::bench::Throughput;
-use crate::model::samples::Sampling;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fs;
@@ -37,10 +36,7 @@ pub fn read(home: &Path, id: &str) -> Result<Option<Reading>, Failure> {
         return Ok(Some(Reading {
             id: benchmark.full_id,
             samples: samples(&sample.iters, &sample.times, 1.0)?,
-            sampling: match sample.sampling_mode {
-                Method::Linear => Sampling::Linear,
-                Method::Flat => Sampling::Flat,
-            },
+            sampling: sample.sampling_mode.into(),
             unit: "ns".to_owned(),
             throughput: benchmark.throughput.iter().flat_map(throughput).collect(),
             live: None,
@@ -93,6 +89,7 @@ fn throughput(value: &Value) -> Vec<Throughput> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::samples::Sampling;
     use crate::sys::files::write_atomic;
 
     fn store(home: &Path, folder: &str, id: &str, sample: &str) {

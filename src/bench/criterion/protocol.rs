@@ -5,6 +5,7 @@
 
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::bench::Throughput;
+use crate::model::samples::Sampling;
 use ciborium::Value;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -98,6 +99,15 @@ pub enum Method {
     Linear,
     /// Equal.
     Flat,
+}
+
+impl From<Method> for Sampling {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Linear => Self::Linear,
+            Method::Flat => Self::Flat,
+        }
+    }
 }
 
 /// The settings a benchmark ran with.
