@@ -35,8 +35,7 @@
 //! }
 //! ```
 
-#![forbid(unsafe_code)]
-
+pub mod allocations;
 pub mod metrics;
 mod request;
 
