@@ -37,6 +37,7 @@
 
 pub mod allocations;
 pub mod metrics;
+pub mod report;
 mod request;
 
 pub use request::{DURATION, MODE, Mode, PARAMETER, Request, RequestError, WARM_UP};
