@@ -44,6 +44,8 @@ pub struct Ended {
     pub wall: Duration,
     /// What it used.
     pub usage: Usage,
+    /// Seconds that it could have run and others did, as far as its threads lived to the end.
+    pub run_delay_s: Option<f64>,
     /// Processes it left behind, which have been ended.
     pub leftovers: Vec<Leftover>,
     /// Its standard output.

@@ -4,11 +4,13 @@
 
 pub mod capture;
 pub mod clock;
+pub mod counters;
 pub mod ended;
 pub mod files;
 pub mod host;
 pub mod interrupt;
 pub mod invocation;
 pub mod process;
+pub mod quota;
 pub mod slot;
 pub mod tree;

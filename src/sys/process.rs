@@ -5,6 +5,7 @@
 //! is left running, whatever it did to be left alone.
 
 use super::capture::{Capture, Captured};
+use super::counters;
 use super::ended::{Ended, EndedByUs, Exit, Usage};
 use super::interrupt::{Interrupt, interrupted};
 use super::invocation::{Invocation, Output};
@@ -86,6 +87,8 @@ pub fn run(
     } else if watched.is_err() {
         running.end(GRACE);
     }
+    // Of an ended process nobody has waited for, this can still be read.
+    let run_delay_s = counters::run_delay(running.pid);
     let (exit, usage) = running.reap()?;
     let wall = running.started.elapsed();
     let leftovers = tree::end_leftovers(&known)?;
@@ -95,7 +98,7 @@ pub fn run(
     };
     companion.ready()?;
     let (stdout, stderr) = running.finish_output(companion)?;
-    Ok(Ended { exit, ended_by_us, wall, usage, leftovers, stdout, stderr })
+    Ok(Ended { exit, ended_by_us, wall, usage, run_delay_s, leftovers, stdout, stderr })
 }
 
 enum Watched {
