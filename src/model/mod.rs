@@ -7,6 +7,7 @@ pub mod environment;
 pub mod event;
 pub mod format;
 pub mod label;
+pub mod noise;
 pub mod outcome;
 pub mod samples;
 pub mod units;

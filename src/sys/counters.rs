@@ -26,6 +26,8 @@ pub struct Counters {
 pub struct Interval {
     /// Seconds between the two moments.
     pub seconds: f64,
+    /// Processors that are online.
+    pub cpus: Option<u64>,
     /// Seconds that processors worked, summed over processors. In steps of a clock tick, usually 10 ms.
     pub busy_s: Option<f64>,
     /// Seconds that a hypervisor kept processors from us while there was work, summed over processors.
@@ -51,6 +53,7 @@ pub struct Interval {
 /// Processor time in clock ticks, summed over processors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ticks {
+    cpus: u64,
     busy: u64,
     steal: u64,
 }
@@ -97,6 +100,7 @@ impl Counters {
         };
         Interval {
             seconds,
+            cpus: self.processors.map(|ticks| ticks.cpus),
             busy_s: ticks(|ticks| ticks.busy),
             steal_s: ticks(|ticks| ticks.steal),
             psi_cpu_some: share(self.cpu_some_us, earlier.cpu_some_us),
@@ -139,7 +143,11 @@ fn ticks(stat: &str) -> Option<Ticks> {
         .collect();
     // Guest time, behind steal, is part of user time already.
     let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = fields[..] else { return None };
-    Some(Ticks { busy: user + nice + system + irq + softirq, steal })
+    let is_one = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    let cpus = stat.lines().filter(is_one).count() as u64;
+    Some(Ticks { cpus, busy: user + nice + system + irq + softirq, steal })
 }
 
 /// A line `name number`.
@@ -205,6 +213,7 @@ mod tests {
         let interval = between(texts(STAT, 1_000_000, 4), texts(LATER, 1_500_000, 6));
         let tick = 1.0 / rustix::param::clock_ticks_per_second() as f64;
         assert!((interval.seconds - 2.0).abs() < 1e-9);
+        assert_eq!(interval.cpus, Some(1));
         assert_eq!(interval.busy_s, Some(160.0 * tick));
         assert_eq!(interval.steal_s, Some(20.0 * tick));
         assert_eq!(interval.psi_cpu_some, Some(0.25));
