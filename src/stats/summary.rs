@@ -1,5 +1,7 @@
 //! Order statistics and the agreement of a series with itself.
 
+use crate::model::metric::Aggregate;
+
 /// The `q`-quantile (0..=1) of `values`, linear between order statistics; `None` when there are none.
 pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
@@ -66,6 +68,41 @@ pub fn deviation(forks: &[f64], combine: Combine) -> Option<f64> {
     Some(distance(&every_second(0), &every_second(1))?.max(distance(first, second)?))
 }
 
+/// The runs of a program as one value.
+pub fn aggregate(values: &[f64], how: Aggregate) -> Option<f64> {
+    match how {
+        Aggregate::Median => median(values),
+        Aggregate::Mean if values.is_empty() => None,
+        Aggregate::Mean => Some(values.iter().sum::<f64>() / values.len() as f64),
+        Aggregate::Min => quantile(values, 0.0),
+        Aggregate::Max => quantile(values, 1.0),
+    }
+}
+
+/// The largest distance of a value from the median, as a share of the median. `None` for a single value,
+/// and where the median is zero while others are not.
+pub fn largest_distance(values: &[f64]) -> Option<f64> {
+    let middle = median(values).filter(|_| values.len() > 1)?;
+    let largest = values.iter().map(|value| (value - middle).abs()).fold(0.0, f64::max);
+    if largest == 0.0 {
+        return Some(0.0);
+    }
+    (middle != 0.0).then(|| largest / middle.abs())
+}
+
+/// The places of values that lie more than `limit` robust standard deviations from the median: 1.4826
+/// times the median absolute deviation, which for normal values is their standard deviation. None when
+/// half of the values are equal, since then every other one would be.
+pub fn far_out(values: &[f64], limit: f64) -> Vec<usize> {
+    let Some(middle) = median(values) else { return Vec::new() };
+    let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
+    let spread = median(&distances).unwrap_or_default() * 1.4826;
+    if spread <= 0.0 {
+        return Vec::new();
+    }
+    (0..values.len()).filter(|index| distances[*index] > limit * spread).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +125,25 @@ mod tests {
             assert!((found - 1.1_f64.ln()).abs() < 1e-12, "{found}");
         }
         assert_eq!(deviation(&[1.0, 1.0, 1.0], Combine::Median), None);
+    }
+
+    #[test]
+    fn runs_become_one_value_in_four_ways() {
+        let values = [100.0, 400.0, 200.0, 300.0];
+        let ways = [Aggregate::Median, Aggregate::Mean, Aggregate::Min, Aggregate::Max];
+        assert_eq!(ways.map(|how| aggregate(&values, how)), [250.0, 250.0, 100.0, 400.0].map(Some));
+        assert_eq!(ways.map(|how| aggregate(&[], how)), [None; 4]);
+        assert_eq!(largest_distance(&[10.0, 12.0, 11.0]), Some(1.0 / 11.0));
+        assert_eq!(largest_distance(&[0.0, 0.0, 0.0]), Some(0.0));
+        assert_eq!((largest_distance(&[5.0]), largest_distance(&[0.0, 0.0, 1.0])), (None, None));
+    }
+
+    #[test]
+    fn one_value_far_from_the_others_is_found() {
+        assert_eq!(far_out(&[1.0, 1.1, 0.9, 5.0, 1.05], 10.0), [3]);
+        assert_eq!(far_out(&[1.0, 1.1, 0.9, 1.2, 1.05], 10.0), [0; 0]);
+        assert_eq!(far_out(&[1.0, 1.0, 1.0, 5.0], 10.0), [0; 0]);
+        assert_eq!(far_out(&[], 10.0), [0; 0]);
     }
 
     proptest! {

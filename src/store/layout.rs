@@ -156,7 +156,7 @@ mod tests {
     fn the_order_is_variable_configuration_agents_default() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let root = root.path();
-        let config = Config { state_dir: Some("mine".into()) };
+        let config = Config { state_dir: Some("mine".into()), ..Config::default() };
         let all: &[_] = &[("AI_STATE_DIR", "env"), ("OPENCODE_CONFIG", "x"), ("CODEX_HOME", "y")];
         assert_eq!(chosen(root, &config, all).folder, root.join("env/perf"));
         assert_eq!(chosen(root, &config, &all[1..]).folder, root.join("mine/perf"));
