@@ -4,6 +4,7 @@
 
 pub mod build;
 pub mod cargo_env;
+pub mod command_line;
 pub mod criterion;
 pub mod discover;
 pub mod execute;
