@@ -108,13 +108,12 @@ fn shell_syntax(text: &str) -> Option<String> {
                 return Some("`$`".to_owned());
             }
             (_, '`') => return Some("a backtick".to_owned()),
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
             (None, '|' | '&' | ';' | '<' | '>' | '(' | ')' | '*' | '?' | '\n') => {
                 return Some(if c == '\n' { "a line break".to_owned() } else { format!("`{c}`") });
             }
             (None, '~' | '#') if before.is_whitespace() => return Some(format!("`{c}`")),
-            (None, _) => {}
+            _ => {}
         }
         before = c;
     }

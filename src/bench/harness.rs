@@ -8,8 +8,9 @@ use std::path::Path;
 
 /// Names of environment variables that only one harness reads. The first one found counts: any
 /// executable may link the compiler's test crate, so that sign comes last.
-const SIGNS: [(&[u8], HarnessKind); 3] = [
+const SIGNS: [(&[u8], HarnessKind); 4] = [
     (b"CARGO_CRITERION_PORT", HarnessKind::Criterion),
+    (b"PERF_REPORT_FILE", HarnessKind::PerfHarness),
     (b"DIVAN_SAMPLE_COUNT", HarnessKind::Divan),
     (b"RUST_TEST_THREADS", HarnessKind::Libtest),
 ];

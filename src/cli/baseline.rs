@@ -1,7 +1,9 @@
 //! `cargo perf baseline`.
 
 use super::arguments::{CargoArgs, Choice, Global};
+use super::choosing::{self, Chosen};
 use super::emit::Printer;
+use super::measuring::{CommandArgs, Measuring, MeasuringArgs};
 use super::session::Session;
 use crate::bench::discover::Workspace;
 use crate::bench::selection::Selection;
@@ -9,25 +11,24 @@ use crate::failure::{Failure, FailureKind};
 use crate::git;
 use crate::investigation::advance::{Applied, advance};
 use crate::investigation::baseline::{Measured, outcome};
-use crate::lab::catalogue::Entry;
+use crate::lab::catalogue::{Catalogue, Entry};
 use crate::lab::facts::Checkout;
 use crate::lab::{Lab, plan};
-use crate::model::bench::{Benchmark, HarnessKind};
-use crate::model::duration::{RunDuration, Waiver, parse_seconds, parse_timeout};
+use crate::model::bench::Benchmark;
 use crate::model::event::Event;
 use crate::model::label::VersionLabel;
 use crate::model::outcome::{NextStep, Phase, Status};
+use crate::model::rules::Rule;
 use crate::report::reply::Reply;
 use crate::report::{baseline as rendered, listing};
 use crate::store::baselines;
 use crate::store::layout::Layout;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::slot::{Holder, Patience, Slot};
+use crate::sys::slot::{Holder, Slot};
 use crate::sys::{clock, files, host};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Measure a baseline: at least 60 s of samples, in many short processes, raw samples kept
 #[derive(Debug, clap::Args)]
@@ -39,23 +40,12 @@ pub struct Args {
     /// The version label, as a flag
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
-    /// Seconds that the samples must sum to (default: 60; fewer need --approve-short)
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
-    duration: Option<Duration>,
-    /// Approve fewer than 60 seconds; the reason is stored with the result
-    #[arg(long, value_name = "WHY")]
-    approve_short: Option<String>,
-    /// Approve several benches in one baseline; the reason is stored with the result
-    #[arg(long, value_name = "WHY")]
-    expand: Option<String>,
-    /// End a process that runs longer than this (default: ten times what is expected)
-    #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
-    timeout: Option<Duration>,
-    /// Fail at once when another benchmark holds the machine
-    #[arg(long)]
-    no_wait: bool,
+    #[command(flatten)]
+    measuring: MeasuringArgs,
     #[command(flatten)]
     choice: Choice,
+    #[command(flatten)]
+    command: CommandArgs,
     #[command(flatten)]
     cargo: CargoArgs,
 }
@@ -63,16 +53,14 @@ pub struct Args {
 /// What was asked, checked.
 struct Request {
     label: Option<VersionLabel>,
-    duration: RunDuration,
-    expanded: Option<Waiver>,
-    selection: Selection,
-    patience: Patience,
+    measuring: Measuring,
+    chosen: Chosen,
     /// The arguments that a command printed for the user must repeat to mean the same.
     repeated: Vec<String>,
 }
 
 impl Args {
-    fn request(&self, global: &Global) -> Result<Request, Failure> {
+    fn request(&self, global: &Global, session: &Session) -> Result<Request, Failure> {
         let label = match (&self.label, &self.version) {
             (Some(a), Some(b)) if a != b => {
                 return Err(Failure::usage(format!("two version labels were given: {a} and --version {b}"))
@@ -80,31 +68,21 @@ impl Args {
             }
             (a, b) => a.as_deref().or(b.as_deref()).map(VersionLabel::new).transpose()?,
         };
-        let duration = RunDuration::new(self.duration, self.approve_short.as_deref().map(waiver))?;
-        if self.expand.as_ref().is_some_and(|text| text.trim().is_empty()) {
-            return Err(Failure::usage("--expand needs a reason, which is stored with the result"));
+        let measuring = self.measuring.checked(&session.config)?;
+        let mut chosen = Chosen::new(&self.choice, &self.cargo, global, session)?;
+        if let Some(external) = self.command.external(&session.cwd)? {
+            chosen.selection = Selection { filter: Some(external.id.clone()), ..Selection::default() };
+            chosen.externals = vec![external];
         }
-        let short = self.approve_short.as_ref().zip(self.duration);
-        let short = short.map(|(why, time)| {
-            vec!["--approve-short".into(), why.clone(), "--duration".into(), time.as_secs_f64().to_string()]
-        });
-        let flags = self.cargo.flags(global).building();
+        chosen.externals.iter_mut().for_each(|external| self.measuring.declare(external));
         let label_word = label.iter().map(|label: &VersionLabel| label.to_string());
-        let repeated =
-            label_word.chain(global.repeated()).chain(flags).chain(short.into_iter().flatten()).collect();
-        Ok(Request {
-            label,
-            repeated,
-            duration,
-            expanded: self.expand.as_deref().map(waiver),
-            selection: self.choice.selection(),
-            patience: if self.no_wait { Patience::NoWait } else { Patience::Wait },
-        })
+        let repeated = label_word
+            .chain(global.repeated())
+            .chain(self.cargo.flags(global).building())
+            .chain(self.measuring.repeated())
+            .collect();
+        Ok(Request { label, measuring, chosen, repeated })
     }
-}
-
-fn waiver(text: &str) -> Waiver {
-    Waiver { who: host::user(), text: text.to_owned(), when: clock::now_rfc3339() }
 }
 
 /// Answers the command.
@@ -114,68 +92,79 @@ pub fn run(
     interrupt: &Interrupt,
     printer: &mut Printer,
 ) -> Result<Reply, Failure> {
-    let request = args.request(global)?;
     let session = Session::open(global)?;
+    let request = args.request(global, &session)?;
     let shown = printer.shares_stderr();
-    let flags = args.cargo.flags(global);
-    let mut lab = Lab::new(session.cwd.clone(), flags, args.timeout, shown, interrupt, printer)?;
-    if let Some(warning) = &session.layout.warning {
-        lab.report(Event::Warning { text: warning.clone() });
-    }
+    let flags = request.chosen.flags.clone();
+    let timeout = args.measuring.timeout.or(session.config.defaults.timeout);
+    let mut lab = Lab::new(session.cwd.clone(), flags, timeout, shown, interrupt, printer)?;
+    choosing::warn(&mut lab, &session);
     let head = git::head(&session.layout.root, &session.layout.folder);
-    let workspace = lab.discover()?;
+    // What cannot be stored is found out before anything is built, as far as the label is known by then.
+    if let Some(label) = &request.label {
+        baselines::prove_storable(&session.layout, label)?;
+    }
+    let catalogue = request.chosen.catalogue(&mut lab, &session)?;
     let label = match &request.label {
         Some(label) => label.clone(),
-        None => default_label(&workspace, &request.selection, head.as_ref())?,
+        None => default_label(&catalogue, &request.chosen.selection, head.as_ref())?,
     };
     baselines::prove_storable(&session.layout, &label)?;
-    let catalogue = lab.catalogue(workspace, &request.selection)?;
-    let entries = catalogue.filtered(&request.selection)?;
+    let entries = catalogue.filtered(&request.chosen.selection)?;
     if let Some(refusal) = narrow_first(&entries, &request) {
         return Ok(refusal);
     }
-    refuse_unmeasurable(&entries)?;
+    args.measuring.expect_possible(&entries)?;
     let job = Job { request: &request, label: &label, layout: &session.layout, entries: &entries, global };
-    let measured = job.measure(&mut lab, &catalogue.workspace, head)?;
+    let measured = job.measure(&mut lab, catalogue.workspace.as_ref(), head)?;
     let previous = baselines::load(&session.layout, &label).ok();
     let applied = advance(&session.layout, outcome(measured))?;
     reply(applied, previous.map(|previous| previous.recorded_at).as_deref(), &session.layout)
 }
 
-/// Package version and commit; the version of the workspace when several packages are meant.
+/// Package version and commit; the version of the workspace when several packages are meant, the commit
+/// alone where there is no package.
 fn default_label(
-    workspace: &Workspace,
+    catalogue: &Catalogue,
     selection: &Selection,
     head: Option<&git::Head>,
 ) -> Result<VersionLabel, Failure> {
-    let targets = workspace.select(selection)?;
-    let version = match targets.first() {
-        Some(first) if targets.iter().all(|target| target.package == first.package) => &first.package_version,
-        _ => &workspace.version,
+    let version = match &catalogue.workspace {
+        Some(workspace) => Some(version_of(workspace, selection)?),
+        None => None,
     };
-    VersionLabel::of_commit(version, head.map(git::Head::short), head.is_some_and(|head| head.dirty))
+    let dirty = head.is_some_and(|head| head.dirty);
+    VersionLabel::of_commit(version.as_deref(), head.map(git::Head::short), dirty)
+}
+
+fn version_of(workspace: &Workspace, selection: &Selection) -> Result<String, Failure> {
+    let targets = workspace.select(selection)?;
+    Ok(match targets.first() {
+        Some(first) if targets.iter().all(|target| target.package == first.package) => {
+            first.package_version.clone()
+        }
+        _ => workspace.version.clone(),
+    })
 }
 
 /// Rule 4: one bench unless more were approved.
 fn narrow_first(entries: &[&Entry], request: &Request) -> Option<Reply> {
-    if entries.len() == 1 || request.expanded.is_some() {
+    if entries.len() == 1 || request.measuring.expanded.is_some() {
         return None;
     }
     let benchmarks: Vec<&Benchmark> = entries.iter().map(|entry| &entry.benchmark).collect();
-    let each = plan::typical_wall(&request.duration);
+    let each = plan::typical_wall(&request.measuring.demand.duration);
     let command = |benchmark: &Benchmark| listing::command(benchmark, &request.repeated);
     let all = each.as_secs_f64() * entries.len() as f64;
-    let failure = match &request.selection.filter {
+    let failure = match &request.chosen.selection.filter {
         None => Failure::new(FailureKind::Blocked, format!("{} benchmarks could be meant", entries.len()))
             .hint("choose one with --filter ID"),
-        Some(filter) => Failure::new(
-            FailureKind::Rule,
-            format!("rule 4 (narrow first) refuses {} benchmarks at once: {filter}", entries.len()),
-        )
-        .hint(format!(
-            "choose one, or approve all (about {} min) with --expand \"why\"",
-            (all / 60.0).ceil()
-        )),
+        Some(filter) => Rule::NarrowFirst
+            .refuses(format!("{} benchmarks at once: {filter}", entries.len()))
+            .hint(format!(
+                "choose one, or approve all (about {} min) with --expand \"why\"",
+                (all / 60.0).ceil()
+            )),
     };
     let mut reply = Reply::failed("baseline", Some(Phase::Baseline), failure);
     reply.text = listing::commands(benchmarks.iter().map(|benchmark| command(benchmark)), each);
@@ -188,18 +177,6 @@ fn narrow_first(entries: &[&Entry], request: &Request) -> Option<Reply> {
             .collect::<Vec<_>>(),
     });
     Some(reply)
-}
-
-fn refuse_unmeasurable(entries: &[&Entry]) -> Result<(), Failure> {
-    match entries.iter().find(|entry| entry.benchmark.harness != HarnessKind::Criterion) {
-        None => Ok(()),
-        Some(entry) => Err(Failure::environment(format!(
-            "{} is a {} benchmark, which this version cannot measure",
-            entry.benchmark.name,
-            entry.benchmark.harness.name()
-        ))
-        .hint("criterion benches can be measured; `cargo perf list` shows what each bench target is")),
-    }
 }
 
 /// Everything that is settled before measuring starts.
@@ -215,14 +192,17 @@ impl Job<'_> {
     fn measure(
         &self,
         lab: &mut Lab<'_>,
-        workspace: &Workspace,
+        workspace: Option<&Workspace>,
         head: Option<git::Head>,
     ) -> Result<Measured, Failure> {
         let run = clock::run_id();
-        let runs = workspace.target_directory.join("perf/runs");
+        let target =
+            workspace.map_or_else(|| self.layout.root.join("target"), |found| found.target_directory.clone());
+        let runs = target.join("perf/runs");
         files::forget_unused(&runs, files::UNUSED);
         let folder = runs.join(&run);
-        let duration = &self.request.duration;
+        let measuring = &self.request.measuring;
+        let duration = &measuring.demand.duration;
         if self.entries.len() > 1 {
             lab.report(Event::Planned {
                 benches: self.entries.len(),
@@ -238,7 +218,7 @@ impl Job<'_> {
         let mut benches = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let bench_folder = folder.join(format!("bench-{}", index + 1));
-            let series = lab.measure(entry, duration, &slot, &bench_folder);
+            let series = lab.measure(entry, &measuring.demand, &slot, &bench_folder);
             benches.push(series.map_err(|failure| with_kept(failure, &bench_folder, &self.layout.root))?);
         }
         Ok(Measured {
@@ -246,9 +226,11 @@ impl Job<'_> {
             command: super::own_command(),
             repeated: self.global.repeated(),
             duration: duration.clone(),
-            expanded: self.request.expanded.clone(),
+            expanded: measuring.expanded.clone(),
+            noise_accepted: measuring.noise_accepted.clone(),
             environment,
             benches,
+            user: host::user(),
             recorded_at: clock::now_rfc3339(),
             file: files::relative(&self.layout.baseline(self.label), &self.layout.root),
         })
@@ -257,7 +239,7 @@ impl Job<'_> {
     fn take_machine(&self, lab: &mut Lab<'_>, run: &str) -> Result<Slot, Failure> {
         let doing = format!("cargo perf baseline of {}", self.entries[0].benchmark.name);
         let interrupt = lab.interrupt;
-        Slot::acquire(run, &doing, self.request.patience, interrupt, |holder, waited| {
+        Slot::acquire(run, &doing, self.request.measuring.patience, interrupt, |holder, waited| {
             lab.report(Event::WaitingForMachine {
                 holder: holder.map(Holder::describe),
                 seconds: waited.as_secs_f64(),

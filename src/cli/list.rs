@@ -1,12 +1,14 @@
 //! `cargo perf list`.
 
 use super::arguments::{CargoArgs, Choice, Global};
+use super::choosing::Chosen;
 use super::emit::Printer;
 use super::session::Session;
 use crate::failure::Failure;
 use crate::lab::{Lab, plan};
 use crate::model::bench::Benchmark;
 use crate::model::duration::{RunDuration, parse_timeout};
+use crate::model::external::External;
 use crate::report::listing;
 use crate::report::reply::Reply;
 use crate::sys::interrupt::Interrupt;
@@ -36,22 +38,17 @@ pub fn run(
 ) -> Result<Reply, Failure> {
     let session = Session::open(global)?;
     let shown = printer.shares_stderr();
-    let mut lab = Lab::new(session.cwd, args.cargo.flags(global), args.timeout, shown, interrupt, printer)?;
-    let selection = args.choice.selection();
-    let workspace = lab.discover()?;
+    let chosen = Chosen::new(&args.choice, &args.cargo, global, &session)?;
+    let timeout = args.timeout.or(session.config.defaults.timeout);
+    let flags = chosen.flags.clone();
+    let mut lab = Lab::new(session.cwd.clone(), flags, timeout, shown, interrupt, printer)?;
     if args.no_build {
-        let targets = workspace.select(&selection)?;
-        let text = if targets.is_empty() {
-            "this workspace has no bench targets\n".to_owned()
-        } else {
-            listing::targets(&targets)
-        };
-        let result = json!({"targets": targets.iter().map(listing::target_json).collect::<Vec<_>>()});
-        return Ok(Reply::plain("list", text, result));
+        return declared(&chosen, &mut lab, &session);
     }
-    let catalogue = lab.catalogue(workspace, &selection)?;
+    let selection = &chosen.selection;
+    let catalogue = chosen.catalogue(&mut lab, &session)?;
     let empty = catalogue.entries.is_empty() && selection.filter.is_none();
-    let entries = if empty { Vec::new() } else { catalogue.filtered(&selection)? };
+    let entries = if empty { Vec::new() } else { catalogue.filtered(selection)? };
     let benchmarks: Vec<&Benchmark> = entries.into_iter().map(|entry| &entry.benchmark).collect();
     let each = plan::typical_wall(&RunDuration::full());
     let repeated: Vec<String> =
@@ -70,6 +67,24 @@ pub fn run(
         "benches": benchmarks.iter().map(|benchmark| listing::benchmark_json(benchmark, &listing::command(benchmark, &repeated), each)).collect::<Vec<_>>(),
         "unlisted": unlisted,
         "skipped": catalogue.skipped.iter().map(listing::target_json).collect::<Vec<_>>(),
+    });
+    Ok(Reply::plain("list", text, result))
+}
+
+/// What manifests and configuration declare, with nothing built.
+fn declared(chosen: &Chosen, lab: &mut Lab<'_>, session: &Session) -> Result<Reply, Failure> {
+    let targets =
+        if chosen.is_external(session) { Vec::new() } else { lab.discover()?.select(&chosen.selection)? };
+    let externals: Vec<&External> =
+        chosen.externals.iter().filter(|external| chosen.selection.accepts_id(&external.id)).collect();
+    let text = if targets.is_empty() && externals.is_empty() {
+        "there are no bench targets and no external benchmarks\n".to_owned()
+    } else {
+        listing::targets(&targets) + &listing::externals(&externals)
+    };
+    let result = json!({
+        "targets": targets.iter().map(listing::target_json).collect::<Vec<_>>(),
+        "externals": externals.iter().map(|external| listing::external_json(external)).collect::<Vec<_>>(),
     });
     Ok(Reply::plain("list", text, result))
 }

@@ -3,8 +3,10 @@
 pub mod arguments;
 pub mod baseline;
 pub mod baselines;
+pub mod choosing;
 pub mod emit;
 pub mod list;
+pub mod measuring;
 pub mod session;
 
 use crate::failure::{Failure, FailureKind};
@@ -39,6 +41,7 @@ pub struct CargoPerf {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it lives as long as the program")]
 enum Command {
     List(list::Args),
     Baseline(baseline::Args),

@@ -2,7 +2,7 @@
 
 use super::arguments::Global;
 use crate::failure::{Context, Failure, FailureKind};
-use crate::store::config;
+use crate::store::config::{self, Config};
 use crate::store::layout::{Layout, ProcessEnvironment, find_root};
 use std::env;
 use std::path::PathBuf;
@@ -14,6 +14,10 @@ pub struct Session {
     pub cwd: PathBuf,
     /// The project and its state folder.
     pub layout: Layout,
+    /// What `perf.toml` says.
+    pub config: Config,
+    /// Whether cargo will find a manifest.
+    pub has_manifest: bool,
 }
 
 impl Session {
@@ -33,11 +37,15 @@ impl Session {
             None => cwd.clone(),
         };
         let root = find_root(&start).ok_or_else(|| {
-            Failure::usage(format!("there is no Cargo.toml in {} or above it", start.display()))
-                .hint("run it inside a cargo project, or name one with --manifest-path")
+            Failure::usage(format!(
+                "there is no Cargo.toml and no perf.toml in {} or above it",
+                start.display()
+            ))
+            .hint("run it inside a cargo project, name one with --manifest-path, or write a perf.toml")
         })?;
         let config = config::read(&root)?;
         let layout = Layout::choose(&root, global.state_dir.as_deref(), &config, &ProcessEnvironment)?;
-        Ok(Self { cwd, layout })
+        let has_manifest = start.ancestors().any(|folder| folder.join("Cargo.toml").is_file());
+        Ok(Self { cwd, layout, config, has_manifest })
     }
 }

@@ -1,18 +1,18 @@
 //! Phase 2: what a set of measured series means as a baseline.
 
-use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration, SCHEMA};
+use crate::lab::measure::DEVIATION_LIMIT;
+use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration, ProgramRuns, SCHEMA, View};
 use crate::model::duration::{RunDuration, Waiver};
 use crate::model::environment::Environment;
 use crate::model::format::CURRENT;
 use crate::model::label::VersionLabel;
+use crate::model::metric::{MetricName, MetricValues};
 use crate::model::outcome::{Finding, NextStep, Outcome, Phase, Status};
 use crate::model::units;
 use std::collections::BTreeMap;
 
 /// Findings beyond five are noise.
 const MOST_FINDINGS: usize = 5;
-/// A series that disagrees with itself by more than this is worth a second look.
-const DEVIATION_LIMIT: f64 = 0.05;
 /// A process that computes for less than this share of its time mostly waits.
 const PADDED_BELOW: f64 = 0.1;
 
@@ -29,10 +29,14 @@ pub struct Measured {
     pub duration: RunDuration,
     /// The approval of several benches in one baseline.
     pub expanded: Option<Waiver>,
+    /// The approval of series that disagree with themselves.
+    pub noise_accepted: Option<Waiver>,
     /// Where it was measured.
     pub environment: Environment,
     /// The series.
     pub benches: Vec<BenchSeries>,
+    /// Who runs this.
+    pub user: String,
     /// The time of storing, RFC 3339.
     pub recorded_at: String,
     /// Where the baseline will be stored, relative to the root, for evidence pointers.
@@ -54,6 +58,7 @@ pub fn outcome(measured: Measured) -> Outcome {
 }
 
 fn document(measured: Measured) -> Baseline {
+    let waiver = measured.duration.waiver().cloned().or_else(|| approved_runs(&measured));
     Baseline {
         schema: SCHEMA.to_owned(),
         schema_version: CURRENT,
@@ -62,83 +67,117 @@ fn document(measured: Measured) -> Baseline {
         command: measured.command,
         tool: format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
         metrics: metrics(&measured.benches),
-        duration: MeasuredDuration {
-            required_s: measured.duration.measured().as_secs_f64(),
-            waiver: measured.duration.waiver().cloned(),
-        },
+        duration: MeasuredDuration { required_s: measured.duration.measured().as_secs_f64(), waiver },
         expanded: measured.expanded,
+        noise_accepted: measured.noise_accepted,
         env: measured.environment,
         benches: measured.benches,
     }
 }
 
-/// The views by bench; benches that share an id are told apart by package and target.
-fn metrics(benches: &[BenchSeries]) -> BTreeMap<String, BTreeMap<String, f64>> {
-    let key = |series: &BenchSeries| {
-        let twins = benches.iter().filter(|other| other.bench.id == series.bench.id).count();
-        let name = &series.bench;
-        if twins == 1 { name.id.clone() } else { format!("{}/{}/{}", name.package, name.target, name.id) }
-    };
-    let views = |series: &BenchSeries| {
-        let named = |view: &str| format!("{view}_{}", series.unit);
-        [(named("cost"), series.cost.value), (named("felt"), series.felt.value)].into()
-    };
-    benches.iter().map(|series| (key(series), views(series))).collect()
+/// A number of runs that was asked for is the approval of the time they take, when that is short.
+fn approved_runs(measured: &Measured) -> Option<Waiver> {
+    let required = measured.duration.measured().as_secs_f64();
+    let short = measured.benches.iter().find_map(|series| match series.runs {
+        Some(ProgramRuns::Oneshot { runs, .. }) if series.totals.measured_s < required => Some(runs),
+        _ => None,
+    });
+    short.map(|runs| Waiver {
+        who: measured.user.clone(),
+        text: format!("approved_short: --runs {runs}"),
+        when: measured.recorded_at.clone(),
+    })
 }
 
+/// The results by bench; benches that share an id are told apart by package and target.
+fn metrics(benches: &[BenchSeries]) -> BTreeMap<String, MetricValues> {
+    let key = |series: &BenchSeries| {
+        let twins = benches.iter().filter(|other| other.bench.id == series.bench.id).count();
+        if twins == 1 { series.bench.id.clone() } else { series.bench.path() }
+    };
+    benches.iter().map(|series| (key(series), results(series))).collect()
+}
+
+fn results(series: &BenchSeries) -> MetricValues {
+    let mut results = MetricValues::default();
+    let unit = series.unit.as_deref().unwrap_or_default();
+    for (name, view) in [("cost", series.cost), ("felt", series.felt)] {
+        if let Some(view) = view {
+            results.flat.insert(format!("{name}_{unit}"), view.value);
+        }
+    }
+    for metric in &series.metrics {
+        let name = MetricName { scenario: metric.scenario.clone(), name: metric.name.clone() };
+        results.set(&name, metric.value);
+    }
+    results
+}
+
+/// What was measured comes first, then what makes it doubtful, bench by bench.
 fn findings(measured: &Measured) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, series) in measured.benches.iter().enumerate() {
         let at = |place: &str| format!("{}#/benches/{index}/{place}", measured.file);
-        let mut add = |text: String, place: &str| findings.push(Finding { text, evidence: at(place) });
-        add(
-            format!(
-                "{}: cost {}, felt {} per iteration, {:.1} s measured in {}",
-                series.bench.id,
-                units::quantity(series.cost.value, &series.unit),
-                units::quantity(series.felt.value, &series.unit),
-                series.totals.measured_s,
-                units::count(series.forks.len(), "fork"),
-            ),
-            "cost",
-        );
-        for (name, view) in [("cost", series.cost), ("felt", series.felt)] {
-            if let Some(deviation) = view.deviation.filter(|deviation| *deviation > DEVIATION_LIMIT) {
-                add(
-                    format!(
-                        "{}: {name} disagrees with itself by {}; measure again on a quieter machine",
-                        series.bench.id,
-                        units::percent(deviation)
-                    ),
-                    name,
-                );
-            }
-        }
-        if series.totals.active_share < PADDED_BELOW {
-            add(
-                format!(
-                    "{}: padded, it computes for {:.0} % of its time only",
-                    series.bench.id,
-                    series.totals.active_share * 100.0
-                ),
-                "totals/active_share",
-            );
-        }
-        let leftovers: usize = series.forks.iter().map(|fork| fork.noise.leftovers.len()).sum();
-        if leftovers > 0 {
-            add(
-                format!(
-                    "{}: ended {} that it left running",
-                    series.bench.id,
-                    units::count(leftovers, "process")
-                ),
-                "forks",
-            );
-        }
-        if !series.overrides.is_empty() {
-            add(format!("{}: {}", series.bench.id, series.overrides.join("; ")), "overrides");
-        }
+        let about = |(text, place): (String, &str)| Finding {
+            text: format!("{}: {text}", series.bench.id),
+            evidence: at(place),
+        };
+        findings.push(about(result(series)));
+        findings.extend(doubts(series).into_iter().map(about));
     }
     findings.truncate(MOST_FINDINGS);
     findings
+}
+
+fn result(series: &BenchSeries) -> (String, &'static str) {
+    let seconds = series.totals.measured_s;
+    let unit = series.unit.as_deref().unwrap_or_default();
+    if let (Some(cost), Some(felt)) = (series.cost, series.felt) {
+        let text = format!(
+            "cost {}, felt {} per iteration, {seconds:.1} s measured in {}",
+            units::quantity(cost.value, unit),
+            units::quantity(felt.value, unit),
+            units::count(series.forks.len(), "fork"),
+        );
+        return (text, "cost");
+    }
+    let shown = series.metrics.iter().filter(|metric| metric.better.is_some());
+    let first = shown.chain(&series.metrics).next();
+    let metric = first.map(|metric| {
+        let unit = metric.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
+        format!("{} {}{unit}, ", metric.name, units::plain(metric.value))
+    });
+    let runs = units::count(series.forks.len(), "run");
+    (format!("{}{seconds:.1} s measured in {runs}", metric.unwrap_or_default()), "metrics")
+}
+
+/// What a reader should know before believing the result.
+fn doubts(series: &BenchSeries) -> Vec<(String, &'static str)> {
+    let mut doubts = Vec::new();
+    let mut add = |text: String, place| doubts.push((text, place));
+    let over = |view: Option<View>| view.and_then(|view| view.deviation).filter(|d| *d > DEVIATION_LIMIT);
+    for (name, view) in [("cost", series.cost), ("felt", series.felt)] {
+        if let Some(deviation) = over(view) {
+            add(format!("{name} disagrees with itself by {}", units::percent(deviation)), name);
+        }
+    }
+    if let Some(last) = series.rejected.last() {
+        let times = units::count(series.rejected.len(), "time");
+        add(format!("measured again {times}: {}, {}", last.reason, last.cause), "rejected");
+    }
+    if series.runs.is_some_and(|runs| matches!(runs, ProgramRuns::Duration { .. })) {
+        add("its deviation is unknown, it was measured once".to_owned(), "runs");
+    }
+    if series.totals.active_share < PADDED_BELOW {
+        let share = units::share(series.totals.active_share);
+        add(format!("padded, it computes for {share} of its time only"), "totals/active_share");
+    }
+    let leftovers: usize = series.forks.iter().map(|fork| fork.noise.leftovers.len()).sum();
+    if leftovers > 0 {
+        add(format!("ended {} that it left running", units::count(leftovers, "process")), "forks");
+    }
+    if !series.overrides.is_empty() {
+        add(series.overrides.join("; "), "overrides");
+    }
+    doubts
 }

@@ -1,17 +1,16 @@
 //! From a workspace to the benchmarks in it: discover, build, ask each executable.
 
 use super::Lab;
+use super::listing::Listed;
 use crate::bench::build;
 use crate::bench::cargo_env;
-use crate::bench::criterion::conversation::Conversation;
-use crate::bench::criterion::{arguments, listing};
 use crate::bench::discover::{self, Workspace};
-use crate::bench::execute::{Purpose, execute};
 use crate::bench::selection::{Selection, near_misses};
 use crate::failure::{Context, Failure, FailureKind};
-use crate::model::bench::{BenchName, BenchTarget, Benchmark, BuiltBench, HarnessKind, Throughput};
+use crate::model::bench::{BenchName, BenchTarget, Benchmark, BuiltBench, HarnessKind};
 use crate::model::event::Event;
-use crate::sys::ended::{Ended, EndedByUs};
+use crate::model::external::External;
+use crate::sys::ended::Ended;
 use crate::sys::files;
 use crate::sys::invocation::{Invocation, Output, quote};
 use crate::sys::process::{self, Alone};
@@ -20,10 +19,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-/// Listing runs the set-up code of benches that have any outside their closures; two minutes are plenty.
-const LIST_DEADLINE: Duration = Duration::from_secs(120);
+use std::time::Instant;
 
 /// A bench executable that is ready to be started.
 #[derive(Debug, Clone)]
@@ -38,20 +34,29 @@ pub struct Prepared {
     pub env: BTreeMap<String, OsString>,
 }
 
-/// A benchmark and the executable that holds it.
+/// What is started to measure a benchmark.
+#[derive(Debug, Clone)]
+pub enum Program {
+    /// A bench executable.
+    Bench(Prepared),
+    /// A command.
+    External(External),
+}
+
+/// A benchmark and the program that measures it.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The benchmark.
     pub benchmark: Benchmark,
-    /// Its executable.
-    pub prepared: Prepared,
+    /// Its program.
+    pub program: Program,
 }
 
 /// All benchmarks of a selection.
 #[derive(Debug)]
 pub struct Catalogue {
-    /// The workspace.
-    pub workspace: Workspace,
+    /// The workspace; none where there is no manifest, or no bench is meant.
+    pub workspace: Option<Workspace>,
     /// Benchmarks that can be named, in order of package, target and appearance.
     pub entries: Vec<Entry>,
     /// Targets whose benchmarks cannot be listed, with the reason.
@@ -90,11 +95,14 @@ impl Lab<'_> {
             return Err(missing_features(&skipped));
         }
         let built = self.build(&workspace, &buildable)?;
-        let mut catalogue = Catalogue { workspace, entries: Vec::new(), unlisted: Vec::new(), skipped };
-        for prepared in self.prepare(built, &catalogue.workspace)? {
+        let prepared = self.prepare(built, &workspace)?;
+        let mut catalogue =
+            Catalogue { workspace: Some(workspace), entries: Vec::new(), unlisted: Vec::new(), skipped };
+        for prepared in prepared {
             match self.benchmarks(&prepared)? {
                 Listed::Benchmarks(list) => catalogue.entries.extend(
-                    list.into_iter().map(|benchmark| Entry { benchmark, prepared: prepared.clone() }),
+                    list.into_iter()
+                        .map(|benchmark| Entry { benchmark, program: Program::Bench(prepared.clone()) }),
                 ),
                 Listed::No(why) => {
                     catalogue.unlisted.push((prepared.built.target, prepared.built.harness, why));
@@ -161,55 +169,6 @@ impl Lab<'_> {
         let ended = process::run(&invocation, &mut Alone, self.interrupt)?;
         Ok(ended.stdout.last_line().filter(|_| ended.exit.is_success()).map(PathBuf::from))
     }
-
-    /// What the executable says is in it. A main of its own is never started for that.
-    fn benchmarks(&mut self, prepared: &Prepared) -> Result<Listed, Failure> {
-        match prepared.built.harness {
-            HarnessKind::Criterion => self.criterion_benchmarks(prepared).map(Listed::Benchmarks),
-            HarnessKind::Libtest => self.printed_benchmarks(prepared).map(Listed::Benchmarks),
-            HarnessKind::Divan => Ok(Listed::No("divan benches cannot be listed by this version".to_owned())),
-            HarnessKind::Custom => {
-                Ok(Listed::No("it has a main of its own, which is not run only to be listed".to_owned()))
-            }
-        }
-    }
-
-    fn criterion_benchmarks(&mut self, prepared: &Prepared) -> Result<Vec<Benchmark>, Failure> {
-        let mut conversation = Conversation::open(None)?;
-        let invocation = self.listing(prepared, arguments::list_live(), Some(conversation.port()?));
-        let ended = execute(&invocation, Purpose::List, &mut conversation, self.interrupt)?;
-        expect_success(&ended, prepared, "listed")?;
-        let heard = conversation.into_heard();
-        if heard.version.is_none() {
-            return self.printed_benchmarks(prepared);
-        }
-        let named = |(id, throughput)| benchmark(prepared, id, heard.version.clone(), throughput);
-        Ok(heard.skipped.into_iter().map(named).collect())
-    }
-
-    fn printed_benchmarks(&mut self, prepared: &Prepared) -> Result<Vec<Benchmark>, Failure> {
-        let invocation = self.listing(prepared, arguments::list_printed(), None);
-        let ended = execute(&invocation, Purpose::List, &mut Alone, self.interrupt)?;
-        expect_success(&ended, prepared, "listed")?;
-        let printed = match &ended.stdout.log {
-            Some(log) => fs::read(log).context(FailureKind::Environment, || "the list is lost".to_owned())?,
-            None => Vec::new(),
-        };
-        let ids = listing::read(&String::from_utf8_lossy(&printed));
-        Ok(ids.into_iter().map(|id| benchmark(prepared, id, None, Vec::new())).collect())
-    }
-
-    fn listing(&self, prepared: &Prepared, arguments: Vec<OsString>, port: Option<u16>) -> Invocation {
-        let output = Output::Recorded { log: self.scratch_log("list"), log_limit: 16 << 20 };
-        let mut invocation = prepared.invocation(arguments, output);
-        invocation.deadline = Some(self.timeout.unwrap_or(LIST_DEADLINE));
-        arguments::connect(invocation, &self.scratch.path().join("criterion"), port)
-    }
-}
-
-enum Listed {
-    Benchmarks(Vec<Benchmark>),
-    No(String),
 }
 
 impl Prepared {
@@ -223,7 +182,26 @@ impl Prepared {
     }
 }
 
+impl Entry {
+    /// The entry of an external benchmark.
+    pub fn external(external: External) -> Self {
+        let benchmark = Benchmark {
+            name: BenchName::external(external.id.clone()),
+            harness: HarnessKind::External,
+            harness_version: None,
+            throughput: Vec::new(),
+        };
+        Self { benchmark, program: Program::External(external) }
+    }
+}
+
 impl Catalogue {
+    /// The catalogue of external benchmarks alone.
+    pub fn of_externals(externals: Vec<External>) -> Self {
+        let entries = externals.into_iter().map(Entry::external).collect();
+        Self { workspace: None, entries, unlisted: Vec::new(), skipped: Vec::new() }
+    }
+
     /// The benchmarks that the filter means.
     ///
     /// # Errors
@@ -262,36 +240,6 @@ impl Catalogue {
         Failure::benchmark(format!("there is nothing to measure: {reason}"))
             .hint("`cargo perf list` shows what each bench target holds")
     }
-}
-
-fn benchmark(
-    prepared: &Prepared,
-    id: String,
-    version: Option<String>,
-    throughput: Vec<Throughput>,
-) -> Benchmark {
-    let target = &prepared.built.target;
-    Benchmark {
-        name: BenchName { package: target.package.clone(), target: target.target.clone(), id },
-        harness: prepared.built.harness,
-        harness_version: version,
-        throughput,
-    }
-}
-
-fn expect_success(ended: &Ended, prepared: &Prepared, doing: &str) -> Result<(), Failure> {
-    let target = &prepared.built.target;
-    let who = format!("{} of {} could not be {doing}", target.target, target.package);
-    if ended.ended_by_us == Some(EndedByUs::Deadline) {
-        return Err(Failure::benchmark(format!("{who}: it did not end within {} s", ended.wall.as_secs()))
-            .hint("set-up code outside benchmark closures runs then too; allow more with --timeout"));
-    }
-    if ended.exit.is_success() {
-        return Ok(());
-    }
-    let last = ended.stderr.telling_line().map(|line| format!(": {line}")).unwrap_or_default();
-    Err(Failure::benchmark(format!("{who}: it {}{last}", ended.exit))
-        .hint(format!("run it by hand: cargo bench -p {} --bench {}", target.package, target.target)))
 }
 
 /// What a missing manifest, a broken one and a missing cargo have in common is cargo's own message.

@@ -23,7 +23,7 @@ impl Lab<'_> {
     /// Gathers the environment.
     pub fn environment(
         &mut self,
-        workspace: &Workspace,
+        workspace: Option<&Workspace>,
         checkout: Checkout,
         lock_wait: Duration,
     ) -> Result<Environment, Failure> {
@@ -34,7 +34,8 @@ impl Lab<'_> {
                 rustc: self.rustc_version()?,
                 cargo_flags: self.flags.building(),
                 rustflags: env::var("RUSTFLAGS").ok(),
-                lockfile_sha256: files::sha256(&workspace.root.join("Cargo.lock")).ok(),
+                lockfile_sha256: workspace
+                    .and_then(|workspace| files::sha256(&workspace.root.join("Cargo.lock")).ok()),
             },
             machine: Machine {
                 cpu_model: facts.cpu_model,

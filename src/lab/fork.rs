@@ -1,16 +1,25 @@
 //! One fork: a process that measures one benchmark for a short time.
 
 use super::Lab;
-use super::catalogue::Entry;
-use crate::bench::criterion::arguments::{self, ForkRequest};
-use crate::bench::criterion::conversation::{Announced, Conversation, Heard};
-use crate::bench::criterion::{Reading, files as sample_files};
+use super::catalogue::{Entry, Prepared};
+use super::observe::{Mark, Watch, Watched};
+use crate::bench::contract::RunMode;
+use crate::bench::criterion::arguments::{self, Dialect};
+use crate::bench::criterion::conversation::{Announced, Conversation};
+use crate::bench::criterion::files as sample_files;
 use crate::bench::execute::{Purpose, execute};
+use crate::bench::reading::{ForkRequest, Reading};
+use crate::bench::{contract, divan, libtest, own};
 use crate::failure::Failure;
+use crate::model::baseline::Allocations;
+use crate::model::bench::HarnessKind;
+use crate::model::noise::ForkEvidence;
 use crate::model::units;
 use crate::sys::ended::{Ended, EndedByUs};
-use crate::sys::invocation::Output;
+use crate::sys::invocation::{Invocation, Output};
+use crate::sys::process::{Alone, Companion};
 use crate::sys::slot::Slot;
+use perf_harness::report::Report;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,8 +29,12 @@ use std::time::Duration;
 pub struct ForkOrder<'a> {
     /// The benchmark.
     pub entry: &'a Entry,
+    /// Its executable.
+    pub prepared: &'a Prepared,
     /// Length, warm-up, samples.
     pub request: ForkRequest,
+    /// The load, when one was chosen.
+    pub parameter: Option<&'a str>,
     /// The logs' path, without extension.
     pub log: PathBuf,
     /// Bytes of each stream that may go to disk.
@@ -37,14 +50,27 @@ pub struct ForkOrder<'a> {
 /// What a fork gave.
 #[derive(Debug)]
 pub struct ForkResult {
-    /// The samples; `None` when the process was ended on its announcement.
+    /// The values; `None` when the process was ended on its announcement.
     pub reading: Option<Reading>,
     /// What criterion announced before it measured.
     pub announced: Option<Announced>,
-    /// The version of criterion, heard live.
+    /// The version of the harness, when it tells.
     pub version: Option<String>,
+    /// What was allocated, when the bench counts it.
+    pub allocations: Option<Allocations>,
+    /// What the machine did meanwhile.
+    pub evidence: ForkEvidence,
     /// The process.
     pub ended: Ended,
+}
+
+/// What was heard of a process while it ran and read when it had ended.
+#[derive(Debug, Default)]
+struct Told {
+    readings: Vec<Reading>,
+    announced: Option<Announced>,
+    version: Option<String>,
+    report: Option<Report>,
 }
 
 impl Lab<'_> {
@@ -52,20 +78,122 @@ impl Lab<'_> {
     ///
     /// # Errors
     /// `Benchmark` when the process fails, hangs, or ends without measuring what was asked.
-    pub fn fork(&mut self, order: &ForkOrder<'_>, slot: &Slot) -> Result<ForkResult, Failure> {
-        let mut conversation = Conversation::open(order.stop_above)?;
+    pub fn fork(
+        &mut self,
+        order: &ForkOrder<'_>,
+        slot: &Slot,
+        watch: &mut Watch,
+    ) -> Result<ForkResult, Failure> {
+        let mark = Mark::now();
+        let (told, ended) = match order.entry.benchmark.harness {
+            HarnessKind::Criterion => self.criterion_fork(order, slot, watch)?,
+            _ => self.printing_fork(order, slot, watch)?,
+        };
+        let evidence = mark.evidence(&ended);
+        watch.look();
+        judge(order, told, evidence, ended)
+    }
+
+    fn criterion_fork(
+        &mut self,
+        order: &ForkOrder<'_>,
+        slot: &Slot,
+        watch: &mut Watch,
+    ) -> Result<(Told, Ended), Failure> {
+        let benchmark = &order.entry.benchmark;
+        let id = &benchmark.name.id;
         let home = criterion_home(&order.log, order.number);
-        let id = &order.entry.benchmark.name.id;
-        let output = Output::Recorded { log: order.log.clone(), log_limit: order.log_limit };
-        let mut invocation = order.entry.prepared.invocation(arguments::measure(id, order.request), output);
-        invocation.deadline = Some(order.deadline);
-        let invocation = arguments::connect(invocation, &home, Some(conversation.port()?));
-        let ended = execute(&invocation, Purpose::Measure(slot), &mut conversation, self.interrupt)?;
+        let mut conversation = Conversation::open(order.stop_above)?;
+        let dialect = Dialect::of(benchmark.harness_version.as_deref());
+        let invocation = order.invocation(arguments::measure(id, order.request, dialect));
+        let invocation = arguments::connect(contract::silent(invocation), &home, Some(conversation.port()?));
+        let ended = self.watched(order, invocation, slot, &mut conversation, watch)?;
         let heard = conversation.into_heard();
-        let result = read(order, heard, &home, ended);
+        let mut told = Told {
+            readings: heard.readings,
+            announced: heard.announced,
+            version: heard.version,
+            report: None,
+        };
+        if ended.exit.is_success() && told.readings.is_empty() {
+            told.readings.extend(sample_files::read(&home, id)?);
+        }
         // Present only when the process wrote files, which have been read by now.
         let _ = fs::remove_dir_all(&home);
-        result
+        told.report = order.report(&ended)?;
+        Ok((told, ended))
+    }
+
+    fn printing_fork(
+        &mut self,
+        order: &ForkOrder<'_>,
+        slot: &Slot,
+        watch: &mut Watch,
+    ) -> Result<(Told, Ended), Failure> {
+        let id = &order.entry.benchmark.name.id;
+        let kind = order.entry.benchmark.harness;
+        let request = order.request;
+        let mode = RunMode::Duration { measured: request.measured, warm_up: Some(request.warm_up) };
+        let invocation = match kind {
+            HarnessKind::Divan => {
+                contract::silent(divan::settled(order.invocation(divan::measure(id, request))))
+            }
+            HarnessKind::Libtest => {
+                contract::silent(libtest::settled(order.invocation(libtest::measure(id))))
+            }
+            _ => contract::ask(order.invocation(Vec::new()), mode, order.parameter),
+        };
+        let ended = self.watched(order, invocation, slot, &mut Alone, watch)?;
+        let mut told = Told { report: order.report(&ended)?, ..Told::default() };
+        if ended.exit.is_success() {
+            let printed = &ended.stdout.tail;
+            told.readings.extend(match kind {
+                HarnessKind::Divan => divan::read(printed, id)?,
+                HarnessKind::Libtest => libtest::read(printed, id),
+                _ => told.report.as_ref().and_then(|report| own::reading(report, id)),
+            });
+        }
+        if kind == HarnessKind::PerfHarness {
+            told.version = told.report.as_ref().map(|report| report.harness.clone());
+        }
+        Ok((told, ended))
+    }
+
+    /// Starts the process under the eyes of `watch`.
+    fn watched(
+        &self,
+        order: &ForkOrder<'_>,
+        invocation: Invocation,
+        slot: &Slot,
+        companion: &mut dyn Companion,
+        watch: &mut Watch,
+    ) -> Result<Ended, Failure> {
+        let invocation = contract::with_report(invocation, &order.report_file());
+        let mut watched = Watched { inner: companion, watch };
+        execute(&invocation, Purpose::Measure(slot), &mut watched, self.interrupt)
+    }
+}
+
+impl ForkOrder<'_> {
+    fn invocation(&self, arguments: Vec<std::ffi::OsString>) -> Invocation {
+        let output = Output::Recorded { log: self.log.clone(), log_limit: self.log_limit };
+        let mut invocation = self.prepared.invocation(arguments, output);
+        invocation.deadline = Some(self.deadline);
+        invocation
+    }
+
+    fn report_file(&self) -> PathBuf {
+        self.log.with_extension("report.json")
+    }
+
+    /// The report of the process, when it wrote one.
+    fn report(&self, ended: &Ended) -> Result<Option<Report>, Failure> {
+        let report = own::read(&self.report_file())?;
+        // It is in the result by now; a failed run keeps it for whoever looks.
+        if ended.exit.is_success() {
+            let _ = fs::remove_file(self.report_file());
+        }
+        Ok(report)
     }
 }
 
@@ -82,11 +210,50 @@ pub fn criterion_home(log: &Path, number: usize) -> PathBuf {
     log.with_extension(format!("criterion{}", "-".repeat(number * STEP % LENGTHS)))
 }
 
-fn read(order: &ForkOrder<'_>, mut heard: Heard, home: &Path, ended: Ended) -> Result<ForkResult, Failure> {
+/// What the process gave, or why it gave nothing.
+fn judge(
+    order: &ForkOrder<'_>,
+    mut told: Told,
+    evidence: ForkEvidence,
+    ended: Ended,
+) -> Result<ForkResult, Failure> {
     let name = &order.entry.benchmark.name;
     if ended.ended_by_us == Some(EndedByUs::Companion) {
-        return Ok(ForkResult { reading: None, announced: heard.announced, version: heard.version, ended });
+        told.readings.clear();
+    } else {
+        expect_success(name, &ended)?;
+        told.readings.retain(|reading| reading.id == name.id);
+        if told.readings.len() > 1 {
+            return Err(Failure::benchmark(format!(
+                "{} benchmarks share the id {:?}",
+                told.readings.len(),
+                name.id
+            ))
+            .hint("give them different ids; only then can one be measured alone"));
+        }
+        if told.readings.is_empty() {
+            let left = match ended.leftovers.len() {
+                0 => String::new(),
+                count => format!("; {} it left running had to be ended", units::count(count, "process")),
+            };
+            let failure = Failure::benchmark(format!("{name} ended without measuring anything{left}"));
+            return Err(with_log(failure, &ended));
+        }
     }
+    let Told { mut readings, announced, version, report } = told;
+    let reading = readings.pop();
+    let allocations = match (&report, &reading) {
+        (Some(report), Some(reading)) => own::allocations(report, &reading.values)?,
+        _ => None,
+    };
+    Ok(ForkResult { reading, announced, version, allocations, evidence, ended })
+}
+
+/// Refuses what a process that hung or failed may have told.
+///
+/// # Errors
+/// `Benchmark`, with its last words and where its output is.
+pub fn expect_success(name: &impl std::fmt::Display, ended: &Ended) -> Result<(), Failure> {
     if ended.ended_by_us == Some(EndedByUs::Deadline) {
         return Err(Failure::benchmark(format!(
             "{name} did not end within {:.0} s and was ended",
@@ -94,32 +261,11 @@ fn read(order: &ForkOrder<'_>, mut heard: Heard, home: &Path, ended: Ended) -> R
         ))
         .hint("give it more time with --timeout"));
     }
-    if !ended.exit.is_success() {
-        let said = ended.stderr.telling_line().map(|line| format!(": {line}")).unwrap_or_default();
-        return Err(with_log(Failure::benchmark(format!("{name} {}{said}", ended.exit)), &ended));
+    if ended.exit.is_success() {
+        return Ok(());
     }
-    heard.readings.retain(|reading| reading.id == name.id);
-    if heard.readings.len() > 1 {
-        return Err(Failure::benchmark(format!(
-            "{} benchmarks share the id {:?}",
-            heard.readings.len(),
-            name.id
-        ))
-        .hint("give them different ids; only then can one be measured alone"));
-    }
-    let reading = match heard.readings.pop() {
-        Some(reading) => Some(reading),
-        None => sample_files::read(home, &name.id)?,
-    };
-    if reading.is_none() {
-        let left = match ended.leftovers.len() {
-            0 => String::new(),
-            count => format!("; {} it left running had to be ended", units::count(count, "process")),
-        };
-        let failure = Failure::benchmark(format!("{name} ended without measuring anything{left}"));
-        return Err(with_log(failure, &ended));
-    }
-    Ok(ForkResult { reading, announced: heard.announced, version: heard.version, ended })
+    let said = ended.stderr.telling_line().map(|line| format!(": {line}")).unwrap_or_default();
+    Err(with_log(Failure::benchmark(format!("{name} {}{said}", ended.exit)), ended))
 }
 
 fn with_log(failure: Failure, ended: &Ended) -> Failure {

@@ -3,10 +3,16 @@
 //! It knows nothing of phases, state files or terminals.
 
 pub mod catalogue;
+pub mod externals;
 pub mod facts;
 pub mod fork;
+mod listing;
 pub mod measure;
+pub mod metrics;
+pub mod observe;
 pub mod plan;
+pub mod program;
+pub mod series;
 
 use crate::bench::selection::CargoFlags;
 use crate::failure::{Context, Failure, FailureKind};

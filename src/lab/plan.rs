@@ -1,7 +1,7 @@
 //! How the measured time of a bench is spent on forks: short ones, as long as their fixed cost stays
 //! small, with as many samples as fit.
 
-use crate::bench::criterion::arguments::ForkRequest;
+use crate::bench::reading::ForkRequest;
 use crate::model::duration::RunDuration;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const SAMPLES: std::ops::RangeInclusive<f64> = 10.0..=100.0;
 const SHORTEST_WARM_UP: f64 = 0.1;
 
 /// What trying a bench once has shown. All times are seconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Pilot {
     /// One iteration.
     pub iteration_s: f64,
@@ -83,6 +83,33 @@ pub fn choose(pilot: Pilot, duration: &RunDuration) -> Plan {
     }
 }
 
+/// The same for a harness that takes whole seconds only: its shortest warm-up of a second is part of the
+/// fixed cost, which makes forks longer.
+pub fn choose_whole_seconds(pilot: Pilot, duration: &RunDuration) -> Plan {
+    let fixed = Pilot { before_s: pilot.before_s + 1.0, ..pilot };
+    let mut plan = choose(fixed, duration);
+    let target = duration.measured().as_secs_f64();
+    let measured = plan.request.measured.as_secs_f64().ceil();
+    let expected = expected_measured(measured, f64::from(plan.request.samples), pilot.iteration_s.max(1e-9));
+    let forks = (target / expected).ceil().max(1.0);
+    let warm_up = (duration.warm_up().as_secs_f64() / forks).ceil().max(1.0);
+    plan.request.measured = Duration::from_secs_f64(measured);
+    plan.request.warm_up = Duration::from_secs_f64(warm_up);
+    plan.wall_s = forks * (expected + warm_up * 1.5 + pilot.before_s);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
+    let forks = forks as usize;
+    Plan { forks, ..plan }
+}
+
+/// The plan for a harness whose runs have a length of their own.
+pub fn whole_runs(one: Duration, duration: &RunDuration) -> Plan {
+    let one = one.as_secs_f64().max(1e-3);
+    let forks = (duration.measured().as_secs_f64() / one).ceil().max(1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
+    let count = forks as usize;
+    Plan { request: pilot_request(duration), forks: count, wall_s: forks * one }
+}
+
 /// What a baseline of a bench takes about which nothing is known: wall time.
 pub fn typical_wall(duration: &RunDuration) -> Duration {
     let plan = choose(Pilot { iteration_s: 1e-4, before_s: 0.005, per_sample_s: 0.0 }, duration);
@@ -133,6 +160,23 @@ mod tests {
         let plan = plan(2.0, 0.0, 0.0);
         assert_eq!((plan.request.measured, plan.request.samples), (Duration::from_secs(20), 10));
         assert_eq!(plan.forks, 3);
+    }
+
+    #[test]
+    fn a_harness_of_whole_seconds_gets_longer_forks_of_whole_seconds() {
+        let pilot = Pilot { iteration_s: 1e-6, before_s: 0.005, per_sample_s: 0.0 };
+        let plan = choose_whole_seconds(pilot, &RunDuration::full());
+        assert_eq!(
+            (plan.request.measured, plan.request.warm_up),
+            (Duration::from_secs(3), Duration::from_secs(1))
+        );
+        assert_eq!(plan.forks, 20);
+    }
+
+    #[test]
+    fn runs_of_a_length_of_their_own_are_repeated_until_they_sum() {
+        let plan = whole_runs(Duration::from_secs(7), &RunDuration::full());
+        assert_eq!(plan.forks, 9);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! A stored baseline: the document `baselines/<version>.json`.
 
-use super::bench::{BenchName, HarnessKind, Throughput};
+use super::bench::{BenchName, HarnessKind, Precision, Throughput};
 use super::duration::Waiver;
 use super::environment::Environment;
 use super::format::SchemaVersion;
+use super::metric::{Aggregate, Direction, MetricValues};
+use super::noise::{Block, Cause, ForkEvidence};
 use super::samples::{CodedSamples, Sampling};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,13 +30,17 @@ pub struct Baseline {
     pub command: Vec<String>,
     /// The version of this program.
     pub tool: String,
-    /// The two views of every bench: id, then view and unit (`cost_ns`, `felt_ns`), then value.
-    pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
+    /// The results of every bench: id, then view and unit (`cost_ns`, `felt_ns`) or the program's own
+    /// metrics, then value.
+    pub metrics: BTreeMap<String, MetricValues>,
     /// How long was to be measured.
     pub duration: MeasuredDuration,
     /// Why several benches share this baseline, in the user's words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expanded: Option<Waiver>,
+    /// Why a series that disagrees with itself was stored all the same, in the user's words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub noise_accepted: Option<Waiver>,
     /// The environment.
     pub env: Environment,
     /// The benches.
@@ -69,29 +75,135 @@ pub struct BenchSeries {
     pub harness: HarnessKind,
     /// Version of the harness, when it says so.
     pub harness_version: Option<String>,
-    /// SHA-256 of the executable.
-    pub executable_sha256: String,
-    /// The unit of all values, `ns` unless the bench measures something else.
-    pub unit: String,
+    /// How much of what it measured is here.
+    #[serde(default)]
+    pub precision: Precision,
+    /// SHA-256 of the executable; unknown for an external command.
+    pub executable_sha256: Option<String>,
+    /// The command of an external benchmark, the program first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<Vec<String>>,
+    /// How often the program ran and for how long, when it computes its metrics itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub runs: Option<ProgramRuns>,
+    /// The unit of both views and of all samples, `ns` unless the bench measures something else.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unit: Option<String>,
     /// How the measured time is known.
     pub accounting: Accounting,
     /// What one iteration processes.
     pub throughput: Vec<Throughput>,
     /// What was asked of each fork.
-    pub plan: ForkPlan,
-    /// Settings of the bench that overrode the plan, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub plan: Option<ForkPlan>,
+    /// What the bench did otherwise than it was asked, in words.
     pub overrides: Vec<String>,
     /// Sums over all forks.
     pub totals: Totals,
     /// The low end: 10th percentile over forks of their smallest value per iteration.
-    pub cost: View,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cost: Option<View>,
     /// What a user feels: median over forks of their median value per iteration.
-    pub felt: View,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub felt: Option<View>,
+    /// The metrics that the program computes itself.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub metrics: Vec<MetricSeries>,
+    /// What the measured thread allocated, when the bench counts it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub allocations: Option<Allocations>,
     /// Each process that was measured.
     pub forks: Vec<Fork>,
+    /// What the machine did beside, about every five seconds.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub blocks: Vec<Block>,
+    /// Series that disagreed with themselves and were measured again, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub rejected: Vec<RejectedSeries>,
     /// Where the raw samples are, when they are not in `forks`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub raw: Option<RawFile>,
+}
+
+/// How often a program ran and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub enum ProgramRuns {
+    /// Once, after a warm-up run that does not count.
+    Duration {
+        /// Seconds it was asked to measure.
+        asked_s: f64,
+        /// Seconds it was asked to warm up inside that run, on top.
+        warm_up_s: f64,
+    },
+    /// Several times from start to end, after one run that does not count.
+    Oneshot {
+        /// Runs that count.
+        runs: u32,
+        /// How they become one value.
+        aggregate: Aggregate,
+    },
+}
+
+/// One metric over the runs of a program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MetricSeries {
+    /// The scenario it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scenario: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its unit, as declared.
+    pub unit: Option<String>,
+    /// Which way it improves, as declared.
+    pub better: Option<Direction>,
+    /// The value of all runs together.
+    pub value: f64,
+    /// The largest distance of a run from the median, as a share of it; unknown for a single run.
+    pub deviation: Option<f64>,
+    /// The value of each run.
+    pub values: Vec<f64>,
+}
+
+/// What the measured thread allocated over all forks: exact counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Allocations {
+    /// Iterations during which it was counted.
+    pub iterations: u64,
+    /// Allocations.
+    pub allocations: u64,
+    /// Bytes allocated.
+    pub bytes: u64,
+}
+
+impl Allocations {
+    /// Allocations and bytes of one iteration; `None` when there was none.
+    pub fn per_iteration(&self) -> Option<(f64, f64)> {
+        let iterations = (self.iterations > 0).then_some(self.iterations as f64)?;
+        Some((self.allocations as f64 / iterations, self.bytes as f64 / iterations))
+    }
+}
+
+/// A series that was measured again, kept as it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RejectedSeries {
+    /// Why, in words.
+    pub reason: String,
+    /// What probably disturbed it.
+    pub cause: Cause,
+    /// As in the series that counts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cost: Option<View>,
+    /// As in the series that counts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub felt: Option<View>,
+    /// As in the series that counts.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub metrics: Vec<MetricSeries>,
+    /// As in the series that counts.
+    pub totals: Totals,
+    /// As in the series that counts.
+    pub forks: Vec<Fork>,
 }
 
 /// What was asked of each fork.
@@ -106,7 +218,7 @@ pub struct ForkPlan {
 }
 
 /// Sums over the forks of a bench. All times are seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Totals {
     /// Processes.
     pub forks: u64,
@@ -132,25 +244,36 @@ pub struct View {
     pub deviation: Option<f64>,
 }
 
-/// One process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// One process. What its harness does not tell is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Fork {
     /// Samples.
-    pub count: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub count: Option<u64>,
     /// Iterations over all samples.
-    pub iterations: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub iterations: Option<u64>,
     /// Sum of the samples, in the bench's unit.
-    pub sum: f64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sum: Option<f64>,
     /// Smallest value per iteration.
-    pub min: f64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub min: Option<f64>,
     /// 5th percentile of the values per iteration.
-    pub p5: f64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub p5: Option<f64>,
     /// Median of the values per iteration.
-    pub median: f64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub median: Option<f64>,
     /// Sum divided by iterations.
-    pub mean: f64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mean: Option<f64>,
     /// How iterations were spread over samples.
-    pub sampling: Sampling,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sampling: Option<Sampling>,
+    /// The metrics that the program printed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub metrics: Option<MetricValues>,
     /// Seconds measured.
     pub measured_s: f64,
     /// Seconds warmed up.
@@ -159,13 +282,16 @@ pub struct Fork {
     pub wall_s: f64,
     /// What the kernel counted.
     pub noise: ForkNoise,
+    /// What disturbed it so much that another fork was measured in its place; it counts in nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub set_aside: Option<Cause>,
     /// The raw samples, when they are stored inside.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub samples: Option<CodedSamples>,
 }
 
 /// What the kernel counted for a fork.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ForkNoise {
     /// Processor time in user mode, in seconds.
     pub user_s: f64,
@@ -181,6 +307,9 @@ pub struct ForkNoise {
     pub voluntary_switches: u64,
     /// Times the processor was taken away.
     pub involuntary_switches: u64,
+    /// What the machine did beside it.
+    #[serde(flatten)]
+    pub evidence: ForkEvidence,
     /// Names of processes it left behind, which were ended.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub leftovers: Vec<String>,

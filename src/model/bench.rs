@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// What runs the benchmarks inside a bench executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum HarnessKind {
     /// The criterion crate.
     Criterion,
@@ -15,8 +15,39 @@ pub enum HarnessKind {
     Divan,
     /// The test crate of the compiler.
     Libtest,
+    /// A `main` that uses the crate perf-harness.
+    PerfHarness,
     /// A `main` of its own, which may do anything when it is run.
     Custom,
+    /// A command that is no bench of a cargo workspace.
+    External,
+}
+
+/// How much of what a benchmark measures reaches a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Every sample, as it was taken.
+    #[default]
+    Samples,
+    /// Fastest, median and mean of each fork, in four digits.
+    Table,
+    /// One median per fork, of measurements whose number is not told.
+    Median,
+    /// The numbers that the program itself computes and prints.
+    Metrics,
+}
+
+impl Precision {
+    /// What it means, in a few words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Samples => "every sample",
+            Self::Table => "four digits per fork",
+            Self::Median => "one median per fork",
+            Self::Metrics => "the program's own numbers",
+        }
+    }
 }
 
 impl HarnessKind {
@@ -26,7 +57,19 @@ impl HarnessKind {
             Self::Criterion => "criterion",
             Self::Divan => "divan",
             Self::Libtest => "libtest",
+            Self::PerfHarness => "perf-harness",
             Self::Custom => "custom",
+            Self::External => "external",
+        }
+    }
+
+    /// The precision of what it tells.
+    pub fn precision(self) -> Precision {
+        match self {
+            Self::Criterion | Self::PerfHarness => Precision::Samples,
+            Self::Divan => Precision::Table,
+            Self::Libtest => Precision::Median,
+            Self::Custom | Self::External => Precision::Metrics,
         }
     }
 }
@@ -88,17 +131,38 @@ pub struct BuiltBench {
 /// One benchmark, the thing that gets measured.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct BenchName {
-    /// Package name.
-    pub package: String,
-    /// Target name.
-    pub target: String,
-    /// The full id inside the executable.
+    /// Package name; an external benchmark belongs to none.
+    pub package: Option<String>,
+    /// Target name; an external benchmark belongs to none.
+    pub target: Option<String>,
+    /// The full id inside the executable, or the id of the external benchmark.
     pub id: String,
+}
+
+impl BenchName {
+    /// The name of a benchmark inside a bench target.
+    pub fn within(target: &BenchTarget, id: String) -> Self {
+        Self { package: Some(target.package.clone()), target: Some(target.target.clone()), id }
+    }
+
+    /// The name of an external benchmark.
+    pub fn external(id: impl Into<String>) -> Self {
+        Self { package: None, target: None, id: id.into() }
+    }
+
+    /// Package, target and id in one word, for places where ids alone could be mistaken.
+    pub fn path(&self) -> String {
+        let parts = [self.package.as_deref(), self.target.as_deref(), Some(self.id.as_str())];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("/")
+    }
 }
 
 impl fmt::Display for BenchName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({} of {})", self.id, self.target, self.package)
+        match (&self.target, &self.package) {
+            (Some(target), Some(package)) => write!(f, "{} ({target} of {package})", self.id),
+            _ => f.write_str(&self.id),
+        }
     }
 }
 

@@ -54,6 +54,15 @@ pub enum Event {
         /// Wall time left, expected.
         left_s: f64,
     },
+    /// A program that measures itself still runs.
+    Running {
+        /// The bench.
+        bench: String,
+        /// Wall time so far.
+        elapsed_s: f64,
+        /// Time it was asked for, when it was.
+        asked_s: Option<f64>,
+    },
     /// The command has ended without its result.
     Failed {
         /// The cause, in one line.

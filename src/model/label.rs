@@ -1,6 +1,6 @@
 //! The version label of a baseline, which is also the name of its file.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use std::fmt;
 
 /// Longest label; with an extension it fits every file system.
@@ -40,9 +40,21 @@ impl VersionLabel {
     }
 
     /// The label of a package version at a commit: `0.1.0+1a2b3c4`, with `.dirty` for a changed tree.
-    pub fn of_commit(package_version: &str, commit: Option<&str>, dirty: bool) -> Result<Self, Failure> {
-        let commit = commit.map(|commit| format!("+{commit}{}", if dirty { ".dirty" } else { "" }));
-        Self::new(&format!("{package_version}{}", commit.unwrap_or_default()))
+    /// Either part may be missing, not both.
+    ///
+    /// # Errors
+    /// `Blocked` when nothing gives a label.
+    pub fn of_commit(version: Option<&str>, commit: Option<&str>, dirty: bool) -> Result<Self, Failure> {
+        let commit = commit.map(|commit| format!("{commit}{}", if dirty { ".dirty" } else { "" }));
+        let parts: Vec<&str> = [version, commit.as_deref()].into_iter().flatten().collect();
+        if parts.is_empty() {
+            return Err(Failure::new(
+                FailureKind::Blocked,
+                "there is no package version and no commit to name the baseline by",
+            )
+            .hint("name it, as in `cargo perf baseline 1.4.0`"));
+        }
+        Self::new(&parts.join("+"))
     }
 
     /// The label as text.
@@ -91,8 +103,13 @@ mod tests {
 
     #[test]
     fn a_commit_makes_a_valid_label() {
-        let label = VersionLabel::of_commit("0.1.0", Some("1a2b3c4"), true).expect("valid");
+        let label = VersionLabel::of_commit(Some("0.1.0"), Some("1a2b3c4"), true).expect("valid");
         assert_eq!(label.as_str(), "0.1.0+1a2b3c4.dirty");
-        assert_eq!(VersionLabel::of_commit("0.1.0", None, false).expect("valid").as_str(), "0.1.0");
+        assert_eq!(VersionLabel::of_commit(Some("0.1.0"), None, false).expect("valid").as_str(), "0.1.0");
+        assert_eq!(VersionLabel::of_commit(None, Some("1a2b3c4"), false).expect("valid").as_str(), "1a2b3c4");
+        assert_eq!(
+            VersionLabel::of_commit(None, None, false).expect_err("no label").kind,
+            FailureKind::Blocked
+        );
     }
 }

@@ -18,6 +18,18 @@ pub fn quantity(value: f64, unit: &str) -> String {
     if unit == "ns" { nanoseconds(value) } else { format!("{} {unit}", significant(value)) }
 }
 
+/// A number with at most four significant digits and without a trail of zeros; whole numbers stay whole.
+pub fn plain(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return format!("{value}");
+    }
+    let magnitude = value.abs().log10().floor();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=12")]
+    let decimals = (3.0 - magnitude).clamp(0.0, 12.0) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// A duration to the second, or to the tenth below ten seconds.
 pub fn duration(value: Duration) -> String {
     let seconds = value.as_secs_f64();
@@ -36,6 +48,11 @@ pub fn duration(value: Duration) -> String {
 /// A ratio's natural logarithm as a percentage, for small changes.
 pub fn percent(log_ratio: f64) -> String {
     format!("{:.1} %", log_ratio.exp_m1() * 100.0)
+}
+
+/// A share as a percentage.
+pub fn share(value: f64) -> String {
+    format!("{:.1} %", value * 100.0)
 }
 
 /// `1 fork`, `2 forks`, `3 processes`.
@@ -76,6 +93,12 @@ mod tests {
     }
 
     #[test]
+    fn plain_numbers_are_short_and_not_falsified() {
+        let shown = [0.0, 12.0, 1_234_567.0, 12.3456, 0.001_234_56, 99999.6, 2.5, -3.25].map(plain);
+        assert_eq!(shown, ["0", "12", "1234567", "12.35", "0.001235", "100000", "2.5", "-3.25"]);
+    }
+
+    #[test]
     fn nouns_follow_their_number() {
         assert_eq!(count(1, "fork"), "1 fork");
         assert_eq!(count(0, "fork"), "0 forks");
@@ -85,5 +108,6 @@ mod tests {
     #[test]
     fn a_log_ratio_is_shown_as_a_change() {
         assert_eq!(percent(1.05_f64.ln()), "5.0 %");
+        assert_eq!(share(0.123), "12.3 %");
     }
 }

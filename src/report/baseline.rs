@@ -1,6 +1,7 @@
 //! A baseline in words and for machines.
 
-use crate::model::baseline::{Accounting, Baseline, BenchSeries, View};
+use crate::model::baseline::{Accounting, Baseline, BenchSeries, Fork, MetricSeries, View};
+use crate::model::metric::Direction;
 use crate::model::units;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -45,9 +46,18 @@ pub fn summary(baseline: &Baseline) -> String {
     let value = first.map(|series| {
         let more = baseline.benches.len() - 1;
         let others = if more == 0 { String::new() } else { format!(" and {more} more") };
-        format!("{} {}{others}", series.bench.id, units::quantity(series.cost.value, &series.unit))
+        format!("{} {}{others}", series.bench.id, result(series))
     });
     format!("{}  {}  {}", baseline.version, baseline.recorded_at, value.unwrap_or_default())
+}
+
+/// The number that stands for a series where there is room for one.
+fn result(series: &BenchSeries) -> String {
+    match (series.cost, series.metrics.iter().find(|metric| metric.better.is_some())) {
+        (Some(cost), _) => quantity(cost.value, series),
+        (None, Some(metric)) => metric_value(metric),
+        _ => series.metrics.first().map(metric_value).unwrap_or_default(),
+    }
 }
 
 /// A series for machines, without its samples.
@@ -58,42 +68,111 @@ pub fn series_json(series: &BenchSeries) -> Value {
         "target": series.bench.target,
         "harness": series.harness.name(),
         "harness_version": series.harness_version,
+        "precision": series.precision,
+        "command": series.command,
+        "runs": series.runs,
         "unit": series.unit,
         "accounting": series.accounting,
         "cost": series.cost,
         "felt": series.felt,
+        "metrics": series.metrics,
+        "allocations": series.allocations.and_then(|counted| counted.per_iteration()).map(
+            |(allocations, bytes)| json!({"per_iteration": allocations, "bytes_per_iteration": bytes})
+        ),
         "totals": series.totals,
         "plan": series.plan,
         "overrides": series.overrides,
         "throughput": series.throughput,
+        "set_aside": series.forks.iter().filter(|fork| fork.set_aside.is_some()).count(),
+        "rejected": series.rejected.iter().map(|rejected| json!({
+            "reason": rejected.reason,
+            "cause": rejected.cause,
+            "cost": rejected.cost,
+            "felt": rejected.felt,
+            "metrics": rejected.metrics,
+        })).collect::<Vec<_>>(),
     })
 }
 
 fn bench(series: &BenchSeries) -> String {
-    let mut text = format!("{} ({} of {})\n", series.bench.id, series.bench.target, series.bench.package);
-    let totals = &series.totals;
-    let forks = units::count(series.forks.len(), "fork");
+    let mut text = format!("{}\n", series.bench);
     for (name, view, how) in
         [("cost", series.cost, "low end of the forks"), ("felt", series.felt, "median of the forks")]
     {
-        let value = units::quantity(view.value, &series.unit);
-        let _ = writeln!(text, "  {name}  {value:>10} per iteration   {how}, {}", agreement(view));
+        if let Some(view) = view {
+            let value = quantity(view.value, series);
+            let _ = writeln!(text, "  {name}  {value:>10} per iteration   {how}, {}", agreement(view));
+        }
     }
+    text += &metrics(&series.metrics);
     for throughput in &series.throughput {
         let _ = writeln!(text, "  {}", rate(throughput.amount, &throughput.kind, series));
     }
-    let samples: u64 = series.forks.iter().map(|fork| fork.count).sum();
-    let iterations: u64 = series.forks.iter().map(|fork| fork.iterations).sum();
-    let seconds = |value: f64| units::duration(Duration::from_secs_f64(value));
+    if let Some((allocations, bytes)) = series.allocations.and_then(|counted| counted.per_iteration()) {
+        let _ = writeln!(
+            text,
+            "  allocations  {} and {} B per iteration",
+            units::plain(allocations),
+            units::plain(bytes)
+        );
+    }
+    text + &course(series)
+}
+
+/// The metrics of a program, aligned.
+fn metrics(metrics: &[MetricSeries]) -> String {
+    let label = |metric: &MetricSeries| match &metric.scenario {
+        Some(scenario) => format!("{scenario}/{}", metric.name),
+        None => metric.name.clone(),
+    };
+    let width = metrics.iter().map(|metric| label(metric).chars().count()).max().unwrap_or_default();
+    metrics.iter().fold(String::new(), |mut text, metric| {
+        let better = match metric.better {
+            Some(Direction::Lower) => ", lower is better",
+            Some(Direction::Higher) => ", higher is better",
+            None => "",
+        };
+        let spread = match metric.deviation {
+            Some(deviation) => format!("runs within {}", units::share(deviation)),
+            None => "measured once, its deviation is unknown".to_owned(),
+        };
+        let _ =
+            writeln!(text, "  {:<width$}  {:>12}   {spread}{better}", label(metric), metric_value(metric));
+        text
+    })
+}
+
+fn metric_value(metric: &MetricSeries) -> String {
+    let unit = metric.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
+    format!("{}{unit}", units::plain(metric.value))
+}
+
+/// How it was measured, and what was noticed.
+fn course(series: &BenchSeries) -> String {
+    let totals = &series.totals;
+    let sum = |of: fn(&Fork) -> Option<u64>| series.forks.iter().map(of).sum::<Option<u64>>();
+    let counts = match (sum(|fork| fork.count), sum(|fork| fork.iterations)) {
+        (Some(samples), Some(iterations)) => format!(": {samples} samples, {iterations} iterations"),
+        _ => String::new(),
+    };
+    let seconds = |value: f64| units::duration(Duration::from_secs_f64(value.max(0.0)));
     let by_clock = if series.accounting == Accounting::Wall { " by the clock" } else { "" };
-    let _ = writeln!(
-        text,
-        "  measured {:.1} s{by_clock} in {forks}: {samples} samples, {iterations} iterations\n  warm-up {}, set-up {}, wall time {}",
+    let noun = if series.runs.is_some() { "run" } else { "fork" };
+    let mut text = format!(
+        "  measured {:.1} s{by_clock} in {}{counts}\n  warm-up {}, set-up {}, wall time {}\n",
         totals.measured_s,
+        units::count(series.forks.len(), noun),
         seconds(totals.warm_up_s),
         seconds(totals.setup_s),
         seconds(totals.wall_s),
     );
+    let aside = series.forks.iter().filter(|fork| fork.set_aside.is_some()).count();
+    if aside > 0 {
+        let _ = writeln!(text, "  note: {} disturbed and measured anew", units::count(aside, "fork"));
+    }
+    for rejected in &series.rejected {
+        let _ = writeln!(text, "  note: measured again: {}, {}", rejected.reason, rejected.cause);
+    }
     for line in &series.overrides {
         let _ = writeln!(text, "  note: {line}");
     }
@@ -107,11 +186,15 @@ fn agreement(view: View) -> String {
     }
 }
 
+fn quantity(value: f64, series: &BenchSeries) -> String {
+    units::quantity(value, series.unit.as_deref().unwrap_or_default())
+}
+
 fn rate(amount: u64, kind: &str, series: &BenchSeries) -> String {
-    if series.unit != "ns" {
+    let Some(cost) = series.cost.filter(|_| series.unit.as_deref() == Some("ns")) else {
         return format!("{amount} {kind} per iteration");
-    }
-    let per_second = amount as f64 / (series.cost.value / 1e9);
+    };
+    let per_second = amount as f64 / (cost.value / 1e9);
     let (value, prefix) = match per_second {
         v if v >= 1e9 => (v / 1e9, "G"),
         v if v >= 1e6 => (v / 1e6, "M"),

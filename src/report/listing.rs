@@ -1,6 +1,7 @@
 //! Lists of benches, for people and machines.
 
 use crate::model::bench::{BenchTarget, Benchmark, DeclaredHarness, HarnessKind};
+use crate::model::external::External;
 use crate::model::units;
 use crate::sys::invocation::quote;
 use serde_json::{Value, json};
@@ -15,9 +16,7 @@ pub fn benchmarks(benchmarks: &[&Benchmark], each: Duration) -> String {
         let name = &benchmark.name;
         if target != Some((&name.package, &name.target)) {
             target = Some((&name.package, &name.target));
-            let version = benchmark.harness_version.as_deref().map(|v| format!(" {v}")).unwrap_or_default();
-            let _ =
-                writeln!(text, "{} of {} ({}{version})", name.target, name.package, benchmark.harness.name());
+            let _ = writeln!(text, "{}", heading(benchmark));
         }
         let _ = writeln!(text, "  {}", name.id);
     }
@@ -28,6 +27,17 @@ pub fn benchmarks(benchmarks: &[&Benchmark], each: Duration) -> String {
         units::duration(each)
     );
     text
+}
+
+/// The target of a benchmark, what runs it, and how much that tells.
+fn heading(benchmark: &Benchmark) -> String {
+    let kind = benchmark.harness;
+    let version = benchmark.harness_version.as_deref().map(|v| format!(" {v}")).unwrap_or_default();
+    let told = kind.precision().describe();
+    match (&benchmark.name.target, &benchmark.name.package) {
+        (Some(target), Some(package)) => format!("{target} of {package} ({}{version}: {told})", kind.name()),
+        _ => format!("external benchmarks ({told})"),
+    }
 }
 
 /// The exact commands that measure one benchmark each.
@@ -50,8 +60,16 @@ pub fn command(benchmark: &Benchmark, repeated: &[String]) -> Vec<String> {
         vec!["--filter".to_owned(), name.id.clone()]
     };
     let words = ["cargo", "perf", "baseline"].map(str::to_owned).into_iter();
-    let scope = ["-p", &name.package, "--bench", &name.target].map(str::to_owned);
-    words.chain(repeated.iter().cloned()).chain(scope).chain(filter).collect()
+    let scope = |flag: &str, value: &Option<String>| {
+        value.iter().flat_map(|v| [flag.to_owned(), v.clone()]).collect::<Vec<_>>()
+    };
+    let package = scope("-p", &name.package);
+    words
+        .chain(repeated.iter().cloned())
+        .chain(package)
+        .chain(scope("--bench", &name.target))
+        .chain(filter)
+        .collect()
 }
 
 /// Targets as their manifests declare them, with nothing built.
@@ -61,6 +79,20 @@ pub fn targets(targets: &[BenchTarget]) -> String {
         let _ = writeln!(text, "{} of {} ({})", target.target, target.package, declared(target.declared));
     }
     text + &missing(targets.iter().filter(|target| !target.is_buildable()))
+}
+
+/// External benchmarks with their commands.
+pub fn externals(externals: &[&External]) -> String {
+    externals.iter().fold(String::new(), |mut text, external| {
+        let words: Vec<String> = external.argv.iter().map(|word| quote(word)).collect();
+        let _ = writeln!(text, "{} (external): {}", external.id, words.join(" "));
+        text
+    })
+}
+
+/// An external benchmark for machines.
+pub fn external_json(external: &External) -> Value {
+    json!({"id": external.id, "command": external.argv, "metrics": external.metrics})
 }
 
 /// Targets left out for lack of features, with the flag that brings them in.
@@ -88,6 +120,7 @@ pub fn benchmark_json(benchmark: &Benchmark, command: &[String], each: Duration)
         "target": benchmark.name.target,
         "harness": benchmark.harness.name(),
         "harness_version": benchmark.harness_version,
+        "precision": benchmark.harness.precision(),
         "throughput": benchmark.throughput,
         "baseline_takes_s": each.as_secs_f64().round(),
         "command": command,
@@ -119,7 +152,7 @@ mod tests {
 
     fn named(id: &str) -> Benchmark {
         Benchmark {
-            name: BenchName { package: "p".into(), target: "t".into(), id: id.into() },
+            name: BenchName { package: Some("p".into()), target: Some("t".into()), id: id.into() },
             harness: HarnessKind::Criterion,
             harness_version: None,
             throughput: Vec::new(),

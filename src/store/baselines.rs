@@ -3,6 +3,7 @@
 use super::layout::Layout;
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::baseline::{Baseline, BenchSeries, RawFile, SCHEMA};
+use crate::model::bench::Precision;
 use crate::model::format::CURRENT;
 use crate::model::label::VersionLabel;
 use crate::model::samples::CodedSamples;
@@ -141,10 +142,13 @@ pub fn remove(layout: &Layout, label: &VersionLabel) -> Result<PathBuf, Failure>
     Ok(path)
 }
 
-/// The raw samples of each fork of a bench, wherever they are stored.
+/// The raw samples of each fork of a bench, wherever they are stored; none when its harness tells none.
 pub fn samples(layout: &Layout, bench: &BenchSeries) -> Result<Vec<CodedSamples>, Failure> {
     let Some(raw) = &bench.raw else {
         let missing = || Failure::state(format!("the samples of {} are missing", bench.bench));
+        if bench.precision != Precision::Samples {
+            return Ok(Vec::new());
+        }
         return bench.forks.iter().map(|fork| fork.samples.clone().ok_or_else(missing)).collect();
     };
     let what = || format!("{} cannot be read", raw.path);

@@ -57,6 +57,14 @@ pub trait Companion {
         Ok(Next::Continue)
     }
 
+    /// How often [`Companion::tick`] should be called while the process runs.
+    fn period(&self) -> Option<Duration> {
+        None
+    }
+
+    /// A period has passed; must not block.
+    fn tick(&mut self) {}
+
     /// The process wrote `bytes`, all of which pass here whatever the logs keep.
     fn output(&mut self, _stream: Stream, _bytes: &[u8]) {}
 }
@@ -144,12 +152,20 @@ impl Running {
         companion: &mut dyn Companion,
         interrupt: &Interrupt,
     ) -> Result<Watched, Failure> {
+        let mut ticked = self.started;
         loop {
             let left = deadline.map(|deadline| deadline.saturating_sub(self.started.elapsed()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(Watched::EndNow(EndedByUs::Deadline));
             }
-            let ready = self.poll(left, companion, interrupt)?;
+            let until_tick = companion.period().map(|period| period.saturating_sub(ticked.elapsed()));
+            if until_tick.is_some_and(|left| left.is_zero()) {
+                companion.tick();
+                ticked = Instant::now();
+                continue;
+            }
+            let timeout = [left, until_tick].into_iter().flatten().min();
+            let ready = self.poll(timeout, companion, interrupt)?;
             if let Some(signal) = interrupt.signal() {
                 return Err(interrupted(signal));
             }

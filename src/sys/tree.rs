@@ -50,6 +50,24 @@ pub fn descendants(pid: i32) -> Vec<i32> {
     found
 }
 
+/// Processor time that this process and everything below it have used so far, in seconds; what has
+/// ended and was waited for is included.
+pub fn used_cpu_s() -> f64 {
+    let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
+    let ticks: u64 = descendants(rustix::process::getpid().as_raw_nonzero().get())
+        .into_iter()
+        .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok())
+        .filter_map(|stat| used_ticks(&stat))
+        .sum();
+    ticks as f64 / ticks_per_second
+}
+
+/// The fields utime, stime, cutime and cstime, which follow the name and eleven others.
+fn used_ticks(stat: &str) -> Option<u64> {
+    let fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4);
+    fields.map(|field| field.parse::<u64>().ok()).sum()
+}
+
 /// Sends `signal` to `pid` and everything below it. A process that is already gone is not an error.
 pub fn signal_all(pid: i32, signal: Signal) {
     for pid in descendants(pid).into_iter().filter_map(Pid::from_raw) {

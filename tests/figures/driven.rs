@@ -2,13 +2,16 @@
 
 use crate::page::{Figure, Row};
 use crate::{Setting, say, start};
-use cargo_perf_lab::bench::criterion::arguments::{self, ForkRequest};
-use cargo_perf_lab::bench::criterion::{Reading, files};
+use cargo_perf_lab::bench::contract;
+use cargo_perf_lab::bench::criterion::arguments::{self, Dialect};
+use cargo_perf_lab::bench::criterion::files;
+use cargo_perf_lab::bench::reading::{ForkRequest, Reading, Values};
 use cargo_perf_lab::bench::selection::{CargoFlags, Selection};
 use cargo_perf_lab::failure::{Context, Failure, FailureKind};
 use cargo_perf_lab::lab::Lab;
-use cargo_perf_lab::lab::catalogue::Entry;
+use cargo_perf_lab::lab::catalogue::{Entry, Prepared, Program};
 use cargo_perf_lab::lab::fork::{ForkOrder, criterion_home};
+use cargo_perf_lab::lab::observe::Watch;
 use cargo_perf_lab::model::event::Event;
 use cargo_perf_lab::stats::paired::{FEWEST_PAIRS, PairedEffect, paired_effect};
 use cargo_perf_lab::stats::summary::summarise;
@@ -102,7 +105,10 @@ fn pairs(setting: &Setting, bench: [&str; 3], count: usize) -> Result<Vec<Pair>,
     )?;
     let entry = entry(&mut lab, bench)?;
     let slot = Slot::acquire(&clock::run_id(), "figures", Patience::NoWait, &setting.interrupt, |_, _| {})?;
-    let mut sides = Sides { setting, lab, entry, slot };
+    let Program::Bench(prepared) = entry.program.clone() else {
+        return Err(Failure::benchmark("the kernel is no bench of the workspace"));
+    };
+    let mut sides = Sides { setting, lab, entry, prepared, slot };
     let mut random = SEED;
     (1..=count)
         .map(|number| {
@@ -138,6 +144,7 @@ struct Sides<'a> {
     setting: &'a Setting,
     lab: Lab<'a>,
     entry: Entry,
+    prepared: Prepared,
     // For all pairs, as a baseline holds it for all forks.
     slot: Slot,
 }
@@ -146,14 +153,16 @@ impl Sides<'_> {
     fn by_tool(&mut self, number: usize) -> Result<f64, Failure> {
         let order = ForkOrder {
             entry: &self.entry,
+            prepared: &self.prepared,
             request: REQUEST,
+            parameter: None,
             log: self.log("fork", number),
             number,
             log_limit: LOG_LIMIT,
             deadline: DEADLINE,
             stop_above: None,
         };
-        low_end(self.lab.fork(&order, &self.slot)?.reading)
+        low_end(self.lab.fork(&order, &self.slot, &mut Watch::start())?.reading)
     }
 
     fn by_hand(&self, number: usize) -> Result<f64, Failure> {
@@ -161,8 +170,12 @@ impl Sides<'_> {
         // As long as the fork's: lengths of paths move things on stack and heap.
         let home = criterion_home(&self.log("hand", number), number);
         let unused = Output::Recorded { log: self.log("hand", number), log_limit: 0 };
-        let invocation = self.entry.prepared.invocation(arguments::measure(id, REQUEST), unused);
-        let invocation = arguments::connect(invocation, &home, None).env(RUN_VARIABLE, self.slot.run());
+        let wanted = arguments::measure(id, REQUEST, Dialect::Exact);
+        // The same variables, of the same length: the environment lies on the stack of the process.
+        let invocation = contract::silent(self.prepared.invocation(wanted, unused));
+        let report = self.log("hand", number).with_extension("report.json");
+        let invocation = contract::with_report(arguments::connect(invocation, &home, None), &report)
+            .env(RUN_VARIABLE, self.slot.run());
         start::timed(start::by_hand(&invocation), &self.setting.interrupt)?;
         let reading = files::read(&home, id)?;
         fs::remove_dir_all(&home).context(FailureKind::Environment, || "samples stay behind".to_owned())?;
@@ -176,7 +189,10 @@ impl Sides<'_> {
 
 fn low_end(reading: Option<Reading>) -> Result<f64, Failure> {
     reading
-        .and_then(|reading| summarise(&reading.samples.per_iteration()))
+        .and_then(|reading| match reading.values {
+            Values::Samples { samples, .. } => summarise(&samples.per_iteration()),
+            _ => None,
+        })
         .map(|summary| summary.min)
         .filter(|min| *min > 0.0)
         .ok_or_else(|| Failure::benchmark("a process measured nothing"))

@@ -49,7 +49,7 @@ fn expected(names: &[(&str, &str, &str)]) -> Vec<(String, String, String)> {
     names.iter().map(|(package, target, id)| ((*package).into(), (*target).into(), (*id).into())).collect()
 }
 
-const BENCHES: [(&str, &str, &str); 9] = [
+const BENCHES: [(&str, &str, &str); 10] = [
     ("alpha", "auto", "auto"),
     ("alpha", "auto", "env/FIXTURE_PLAIN=plain"),
     ("alpha", "auto", "env/FIXTURE_FORCED=forced"),
@@ -58,6 +58,7 @@ const BENCHES: [(&str, &str, &str); 9] = [
     ("alpha", "environment", "environment"),
     ("alpha", "nested", "nested"),
     ("beta", "renamed", "renamed"),
+    ("delta", "custom", "custom"),
     ("gamma", "default_feature", "default_feature"),
 ];
 
@@ -67,7 +68,7 @@ fn all_members_of_a_virtual_manifest_are_listed() {
     let text = sandbox.perf(["perf", "list"]).succeeds().stdout;
     let mut ids = text.lines().filter_map(|line| line.strip_prefix("  "));
     assert!(BENCHES.iter().all(|(_, _, id)| ids.next() == Some(*id)), "{text}");
-    assert!(text.contains("\n9 benchmarks; a baseline of one takes about "), "{text}");
+    assert!(text.contains("\n10 benchmarks; a baseline of one takes about "), "{text}");
     assert!(!text.contains("excluded") && !text.contains("not_a_target"), "{text}");
 }
 
@@ -125,7 +126,10 @@ fn packages_and_targets_can_be_chosen() {
     let sandbox = Sandbox::of("discovery");
     let list = |arguments: &[&str]| listed(&sandbox, arguments);
     assert_eq!(list(&["-p", "beta"]), expected(&BENCHES[7..8]));
-    assert_eq!(list(&["-p", "beta", "--package", "gamma"]), expected(&BENCHES[7..9]));
+    assert_eq!(
+        list(&["-p", "beta", "--package", "gamma"]),
+        expected(&[&BENCHES[7..8], &BENCHES[9..10]].concat())
+    );
     assert_eq!(list(&["--bench", "nested", "--bench", "renamed"]), expected(&BENCHES[6..8]));
     assert_eq!(list(&["-p", "alpha", "--bench=nested"]), expected(&BENCHES[6..7]));
     assert_eq!(list(&["--filter", "env/*_F*"]), expected(&BENCHES[2..4]));
@@ -138,9 +142,11 @@ fn harnesses_are_told_apart_by_what_is_in_the_executable() {
     let bench = &list["result"]["benches"][0];
     assert_eq!((&bench["harness"], &bench["harness_version"]), (&json!("criterion"), &json!("0.8.2")));
     let unlisted = list["result"]["unlisted"].as_array().expect("unlisted").clone();
+    let custom = &list["result"]["benches"][1];
+    assert_eq!((&custom["id"], &custom["harness"]), (&json!("custom"), &json!("custom")));
     // The harness of the standard library was asked, and holds nothing.
     assert_eq!(unlisted.len(), 1, "{list}");
-    assert_eq!((&unlisted[0]["target"], &unlisted[0]["harness"]), (&json!("custom"), &json!("custom")));
+    assert_eq!((&unlisted[0]["target"], &unlisted[0]["harness"]), (&json!("libtest"), &json!("libtest")));
 }
 
 fn a_bench_with_its_own_main_is_never_run_to_be_listed() {
@@ -206,7 +212,7 @@ fn a_workspace_without_benches_is_listed_empty_and_not_measured() {
     sandbox.write("quiet/Cargo.toml", "[package]\nname = \"quiet\"\nedition = \"2024\"\n");
     sandbox.write("quiet/src/lib.rs", "//! Nothing.\n");
     let declared = sandbox.perf(["list", "--no-build"]).unbuilt().succeeds();
-    assert_eq!(declared.stdout, "this workspace has no bench targets\n");
+    assert_eq!(declared.stdout, "there are no bench targets and no external benchmarks\n");
     for command in ["list", "baseline"] {
         sandbox.perf([command]).unbuilt().fails(2, "no bench targets", "--manifest-path");
     }
@@ -221,8 +227,15 @@ fn a_variable_that_is_set_wins_over_the_configuration_unless_that_forces_it() {
 }
 
 /// What only a runner sets, and what a shell sets for every process.
-const OF_THE_RUNNER: [&str; 5] =
-    ["CRITERION_HOME", "CARGO_CRITERION_PORT", "CARGO_PERF_RUN", "ENVIRONMENT_TO", "_"];
+const OF_THE_RUNNER: [&str; 7] = [
+    "CRITERION_HOME",
+    "CARGO_CRITERION_PORT",
+    "CARGO_PERF_RUN",
+    "ENVIRONMENT_TO",
+    "PERF_PROTOCOL",
+    "PERF_REPORT_FILE",
+    "_",
+];
 
 fn a_measured_bench_sees_the_environment_that_cargo_bench_gives_it() {
     let _machine = machine();

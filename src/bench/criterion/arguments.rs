@@ -1,30 +1,75 @@
 //! What a criterion executable is asked to do.
 
+use crate::bench::reading::ForkRequest;
 use crate::sys::invocation::Invocation;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-/// A filter that matches no benchmark, so that all are skipped, and named while they are.
-const MATCHES_NOTHING: &str = "cargo-perf: no benchmark has this id, all are listed";
+/// A pattern that matches no benchmark, so that all are skipped, and named while they are. Every
+/// release takes the filter as a regular expression unless it is told otherwise.
+const MATCHES_NOTHING: &str = "^cargo-perf: no benchmark has this id, all are listed$";
 
 /// Without it criterion only tries each benchmark once.
 const BENCH: &str = "--bench";
 
-/// What one fork is to do. Settings of the bench itself override it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ForkRequest {
-    /// Time to measure.
-    pub measured: Duration,
-    /// Time to warm up.
-    pub warm_up: Duration,
-    /// Samples to take, at least ten.
-    pub samples: u32,
+/// What releases of criterion differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// 0.3: times are whole seconds, the filter is a pattern.
+    WholeSeconds,
+    /// 0.4: the filter is a pattern.
+    Pattern,
+    /// 0.5 and later: `--exact`.
+    Exact,
+}
+
+impl Dialect {
+    /// The dialect of a release; one that has not said its version is taken to be recent.
+    pub fn of(version: Option<&str>) -> Self {
+        match version {
+            Some(version) if version.starts_with("0.3.") => Self::WholeSeconds,
+            Some(version) if version.starts_with("0.4.") => Self::Pattern,
+            _ => Self::Exact,
+        }
+    }
+
+    /// What can be asked for in this dialect, never less than was meant.
+    pub fn possible(self, request: ForkRequest) -> ForkRequest {
+        let whole = |time: Duration| Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0));
+        match self {
+            Self::WholeSeconds => ForkRequest {
+                measured: whole(request.measured),
+                warm_up: whole(request.warm_up),
+                samples: request.samples,
+            },
+            _ => request,
+        }
+    }
+
+    /// The arguments that choose the benchmark `id` alone.
+    fn choose(self, id: &str) -> Vec<OsString> {
+        // Behind `--` an id may begin with a dash.
+        match self {
+            Self::Exact => ["--exact", "--", id].map(OsString::from).to_vec(),
+            _ => vec!["--".into(), format!("^{}$", escaped(id)).into()],
+        }
+    }
+}
+
+/// The text as a regular expression that matches nothing else.
+fn escaped(text: &str) -> String {
+    let special = |c: char| r"\.+*?()|[]{}^$#&-~".contains(c);
+    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 /// The arguments that measure exactly the benchmark `id`.
-pub fn measure(id: &str, request: ForkRequest) -> Vec<OsString> {
-    let seconds = |time: Duration| format!("{:.6}", time.as_secs_f64());
+pub fn measure(id: &str, request: ForkRequest, dialect: Dialect) -> Vec<OsString> {
+    let request = dialect.possible(request);
+    let seconds = |time: Duration| match dialect {
+        Dialect::WholeSeconds => time.as_secs().to_string(),
+        _ => format!("{:.6}", time.as_secs_f64()),
+    };
     let mut arguments = vec![OsString::from(BENCH)];
     arguments.extend(
         [
@@ -37,14 +82,13 @@ pub fn measure(id: &str, request: ForkRequest) -> Vec<OsString> {
         .into_iter()
         .flat_map(|(flag, value)| [OsString::from(flag), OsString::from(value)]),
     );
-    // Behind `--` an id may begin with a dash.
-    arguments.extend(["--exact", "--", id].map(OsString::from));
+    arguments.extend(dialect.choose(id));
     arguments
 }
 
 /// The arguments with which everything is skipped, which a runner on the socket hears by full id.
 pub fn list_live() -> Vec<OsString> {
-    [BENCH, "--exact", "--", MATCHES_NOTHING].map(OsString::from).to_vec()
+    [BENCH, "--", MATCHES_NOTHING].map(OsString::from).to_vec()
 }
 
 /// The arguments that print titles, which are ids as long as those are short.
@@ -72,8 +116,27 @@ mod tests {
             warm_up: Duration::from_millis(100),
             samples: 10,
         };
-        let arguments = measure("--list", request);
+        let arguments = measure("--list", request, Dialect::Exact);
         assert_eq!(arguments[arguments.len() - 2..], ["--", "--list"]);
         assert!(arguments.windows(2).any(|pair| pair == ["--measurement-time", "0.400000"]));
+    }
+
+    #[test]
+    fn old_releases_get_whole_seconds_and_a_pattern() {
+        let request = ForkRequest {
+            measured: Duration::from_millis(2100),
+            warm_up: Duration::from_millis(100),
+            samples: 10,
+        };
+        let dialect = Dialect::of(Some("0.3.6"));
+        let arguments = measure("sum(1+2)*[3]", request, dialect);
+        assert!(arguments.windows(2).any(|pair| pair == ["--measurement-time", "3"]));
+        assert!(arguments.windows(2).any(|pair| pair == ["--warm-up-time", "1"]));
+        assert_eq!(arguments.last().expect("a filter"), r"^sum\(1\+2\)\*\[3\]$");
+        assert!(!arguments.contains(&"--exact".into()));
+        assert_eq!(
+            (Dialect::of(Some("0.4.0")), Dialect::of(Some("0.5.1"))),
+            (Dialect::Pattern, Dialect::Exact)
+        );
     }
 }

@@ -3,7 +3,7 @@
 use super::protocol::{
     BENCH_HELLO_SIZE, Complete, Incoming, Outgoing, RUNNER_HELLO, read_hello, take_message,
 };
-use super::{Live, Reading, Resolved};
+use crate::bench::reading::{ForkRequest, Live, Reading, Values};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::bench::Throughput;
 use crate::model::samples::Samples;
@@ -200,19 +200,18 @@ impl Clock {
         let samples = samples(&complete.iters, &complete.times, scale)?;
         Ok(Reading {
             id: complete.id.full(),
-            samples,
-            sampling: complete.sampling_method.into(),
+            values: Values::Samples { samples, sampling: complete.sampling_method.into() },
             unit,
             throughput: complete.id.throughput(),
             live: Some(Live {
                 before: self.began - self.started,
                 warm_up: self.measuring - self.warm_up,
                 measuring: self.completed - self.measuring,
-                resolved: Resolved {
-                    measurement_time: complete.benchmark_config.measurement_time(),
-                    warm_up_time: complete.benchmark_config.warm_up_time(),
-                    sample_size: complete.benchmark_config.sample_size,
-                },
+                resolved: Some(ForkRequest {
+                    measured: complete.benchmark_config.measurement_time(),
+                    warm_up: complete.benchmark_config.warm_up_time(),
+                    samples: complete.benchmark_config.sample_size,
+                }),
             }),
         })
     }

@@ -1,7 +1,8 @@
 //! The fall-back: the sample files criterion writes when nobody listens to it.
 
 use super::conversation::samples;
-use super::{Reading, protocol::Method};
+use super::protocol::Method;
+use crate::bench::reading::{Reading, Values};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::bench::Throughput;
 use serde::Deserialize;
@@ -35,8 +36,10 @@ pub fn read(home: &Path, id: &str) -> Result<Option<Reading>, Failure> {
         let sample: SampleFile = parse(&folder.join("sample.json"))?;
         return Ok(Some(Reading {
             id: benchmark.full_id,
-            samples: samples(&sample.iters, &sample.times, 1.0)?,
-            sampling: sample.sampling_mode.into(),
+            values: Values::Samples {
+                samples: samples(&sample.iters, &sample.times, 1.0)?,
+                sampling: sample.sampling_mode.into(),
+            },
             unit: "ns".to_owned(),
             throughput: benchmark.throughput.iter().flat_map(throughput).collect(),
             live: None,
@@ -89,7 +92,7 @@ fn throughput(value: &Value) -> Vec<Throughput> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::samples::Sampling;
+    use crate::model::samples::{Samples, Sampling};
     use crate::sys::files::write_atomic;
 
     fn store(home: &Path, folder: &str, id: &str, sample: &str) {
@@ -110,8 +113,8 @@ mod tests {
         );
         store(home.path(), "g/other", "g/other", r#"{"sampling_mode":"Linear","iters":[1.0],"times":[1.0]}"#);
         let reading = read(home.path(), "g/a/b").expect("read").expect("found");
-        assert_eq!(reading.samples.totals, [10.0, 12.0]);
-        assert_eq!(reading.sampling, Sampling::Flat);
+        let samples = Samples { iterations: vec![2, 2], totals: vec![10.0, 12.0] };
+        assert_eq!(reading.values, Values::Samples { samples, sampling: Sampling::Flat });
         assert_eq!(reading.throughput, [Throughput { kind: "bytes_decimal".into(), amount: 9 }]);
         assert!(read(home.path(), "g/a_b").expect("read").is_none());
     }

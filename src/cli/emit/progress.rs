@@ -32,6 +32,11 @@ impl Progress {
                 }
                 self.due().then(|| describe(event))
             }
+            Event::Running { elapsed_s, asked_s, .. } if self.terminal => {
+                self.draw(&describe(event), *elapsed_s, asked_s.unwrap_or(*elapsed_s));
+                None
+            }
+            Event::Running { .. } => self.due().then(|| describe(event)),
             Event::WaitingForMachine { .. } => {
                 let line = describe(event);
                 if self.terminal {
@@ -129,6 +134,10 @@ fn describe(event: &Event) -> String {
             units::count(*forks, "fork"),
             seconds(*left_s)
         ),
+        Event::Running { bench, elapsed_s, asked_s } => {
+            let of = asked_s.map(|asked| format!(" of {}", seconds(asked))).unwrap_or_default();
+            format!("{bench}: runs since {}{of}", seconds(*elapsed_s))
+        }
         Event::Warning { text } | Event::Failed { message: text, .. } => text.clone(),
     }
 }

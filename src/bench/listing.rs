@@ -1,4 +1,4 @@
-//! The benchmarks of an executable from what it printed, when it could not be heard live.
+//! The benchmarks of an executable from what it printed: the form is the same for all harnesses.
 
 /// Reads the lines of `--list`: `title: benchmark`, in older releases `title: bench`.
 ///

@@ -1,0 +1,92 @@
+//! Which benchmarks a command means: cargo's benches, external benchmarks, or both.
+
+use super::arguments::{CargoArgs, Choice, Global};
+use super::session::Session;
+use crate::bench::selection::{CargoFlags, Selection};
+use crate::failure::Failure;
+use crate::lab::catalogue::{Catalogue, Entry};
+use crate::lab::{Lab, externals};
+use crate::model::event::Event;
+use crate::model::external::External;
+
+/// What was chosen, with the defaults of the configuration.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Packages, targets, ids.
+    pub selection: Selection,
+    /// What is passed on to cargo.
+    pub flags: CargoFlags,
+    /// The external benchmarks that may be meant.
+    pub externals: Vec<External>,
+}
+
+impl Chosen {
+    /// What `choice` and `cargo` say, else the configuration.
+    ///
+    /// # Errors
+    /// `Usage` for an external benchmark that cannot be started as it stands.
+    pub fn new(
+        choice: &Choice,
+        cargo: &CargoArgs,
+        global: &Global,
+        session: &Session,
+    ) -> Result<Self, Failure> {
+        let defaults = &session.config.defaults;
+        let mut selection = choice.selection();
+        let nothing_chosen =
+            selection.packages.is_empty() && selection.targets.is_empty() && selection.filter.is_none();
+        if nothing_chosen {
+            selection = Selection {
+                packages: defaults.package.clone(),
+                targets: defaults.bench.clone(),
+                filter: defaults.filter.clone(),
+            };
+        }
+        let mut flags = cargo.flags(global);
+        if flags.features.is_empty() && !flags.all_features {
+            flags.features.clone_from(&defaults.features);
+        }
+        flags.profile = flags.profile.or_else(|| defaults.profile.clone());
+        let externals = if selection.packages.is_empty() && selection.targets.is_empty() {
+            externals::configured(&session.config.external, &session.layout.root)?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { selection, flags, externals })
+    }
+
+    /// Whether nothing but external benchmarks can be meant, so that cargo need not be asked.
+    pub fn is_external(&self, session: &Session) -> bool {
+        let named = self.selection.filter.as_deref();
+        let exact = self.externals.iter().any(|external| Some(external.id.as_str()) == named);
+        exact || (!self.externals.is_empty() && !session.has_manifest)
+    }
+
+    /// All benchmarks that may be meant.
+    ///
+    /// # Errors
+    /// As cargo and the benches fail.
+    pub fn catalogue(&self, lab: &mut Lab<'_>, session: &Session) -> Result<Catalogue, Failure> {
+        if self.is_external(session) {
+            return Ok(Catalogue::of_externals(self.externals.clone()));
+        }
+        let workspace = lab.discover()?;
+        if self.externals.is_empty() {
+            return lab.catalogue(workspace, &self.selection);
+        }
+        let mut catalogue = if workspace.select(&self.selection)?.is_empty() {
+            Catalogue { workspace: Some(workspace), ..Catalogue::of_externals(Vec::new()) }
+        } else {
+            lab.catalogue(workspace, &self.selection)?
+        };
+        catalogue.entries.extend(self.externals.iter().cloned().map(Entry::external));
+        Ok(catalogue)
+    }
+}
+
+/// Says what the session found that the user may not expect.
+pub fn warn(lab: &mut Lab<'_>, session: &Session) {
+    if let Some(warning) = &session.layout.warning {
+        lab.report(Event::Warning { text: warning.clone() });
+    }
+}

@@ -1,0 +1,202 @@
+//! Flags of all commands that measure, and their translation into a checked demand.
+
+use crate::bench::command_line;
+use crate::failure::Failure;
+use crate::lab::catalogue::{Entry, Program};
+use crate::lab::measure::Demand;
+use crate::model::bench::Precision;
+use crate::model::duration::{RunDuration, Waiver, parse_seconds, parse_timeout};
+use crate::model::external::External;
+use crate::model::metric::{Aggregate, MetricSpec, parse_declaration};
+use crate::store::config::Config;
+use crate::sys::slot::Patience;
+use crate::sys::{clock, host};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// How to measure.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Measuring")]
+pub struct MeasuringArgs {
+    /// Seconds that the samples must sum to (default: 60; fewer need --approve-short)
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub duration: Option<Duration>,
+    /// Approve fewer than 60 seconds; the reason is stored with the result
+    #[arg(long, value_name = "WHY")]
+    pub approve_short: Option<String>,
+    /// Approve several benches in one baseline; the reason is stored with the result
+    #[arg(long, value_name = "WHY")]
+    pub expand: Option<String>,
+    /// Store a series although it disagrees with itself; the reason is stored with the result
+    #[arg(long, value_name = "WHY")]
+    pub accept_noise: Option<String>,
+    /// Run a program this often from start to end instead of once for a duration (3 or more)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000), conflicts_with = "duration")]
+    pub runs: Option<u32>,
+    /// How the runs become one value: median, mean, min or max (default: median)
+    #[arg(long, value_name = "HOW", requires = "runs")]
+    pub aggregate: Option<Aggregate>,
+    /// The load, which a program finds in `PERF_PARAM_VALUE`
+    #[arg(long, value_name = "NUMBER", value_parser = parse_parameter)]
+    pub param_value: Option<String>,
+    /// Declare unit and direction of a metric, as in `mean_ms:ms:lower` (repeatable)
+    #[arg(long = "metric", value_name = "NAME:UNIT:lower|higher", value_parser = parse_declaration)]
+    pub metrics: Vec<(String, MetricSpec)>,
+    /// End a process that runs longer than this (default: ten times what is expected)
+    #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
+    pub timeout: Option<Duration>,
+    /// Fail at once when another benchmark holds the machine
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// A command that is measured without being in perf.toml.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Choosing a command instead of a bench")]
+pub struct CommandArgs {
+    /// Measure this command, which prints `PERF_METRICS`; split into words as a shell would
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["package", "bench", "filter"])]
+    pub command: Option<String>,
+    /// Hand the command to sh
+    #[arg(long, requires = "command")]
+    pub shell: bool,
+}
+
+/// What was asked of measuring, checked.
+#[derive(Debug)]
+pub struct Measuring {
+    /// What is asked of each benchmark.
+    pub demand: Demand,
+    /// The approval of several benches.
+    pub expanded: Option<Waiver>,
+    /// The approval of series that disagree with themselves.
+    pub noise_accepted: Option<Waiver>,
+    /// Whether to wait for the machine.
+    pub patience: Patience,
+}
+
+impl MeasuringArgs {
+    /// Checks what was asked; `config` says what is meant otherwise.
+    ///
+    /// # Errors
+    /// `Usage` and `Rule`, naming the flag.
+    pub fn checked(&self, config: &Config) -> Result<Measuring, Failure> {
+        let short = self.approve_short.as_deref().map(waiver);
+        let duration = if self.runs.is_some() {
+            if short.is_some() {
+                return Err(Failure::usage(
+                    "--approve-short does not go with --runs, whose number is the approval",
+                ));
+            }
+            RunDuration::full()
+        } else {
+            let asked = self.duration.or_else(|| config.defaults.duration.filter(|_| short.is_none()));
+            RunDuration::new(asked, short)?
+        };
+        let noise_accepted = approval(self.accept_noise.as_deref(), "--accept-noise")?;
+        let mut metrics: BTreeMap<String, MetricSpec> = config.metrics.clone();
+        metrics.extend(self.metrics.iter().cloned());
+        Ok(Measuring {
+            demand: Demand {
+                duration,
+                runs: self.runs.map(|runs| (runs, self.aggregate.unwrap_or_default())),
+                parameter: self.param_value.clone(),
+                metrics,
+                noise_accepted: noise_accepted.is_some(),
+            },
+            expanded: approval(self.expand.as_deref(), "--expand")?,
+            noise_accepted,
+            patience: if self.no_wait { Patience::NoWait } else { Patience::Wait },
+        })
+    }
+
+    /// Gives the metrics declared on the command line to the external benchmarks that are measured.
+    pub fn declare(&self, external: &mut External) {
+        external.metrics.extend(self.metrics.iter().cloned());
+    }
+
+    /// The flags that a command printed for the user must repeat.
+    pub fn repeated(&self) -> Vec<String> {
+        let short = self.approve_short.as_ref().zip(self.duration);
+        let words = short.map(|(why, time)| {
+            ["--approve-short".into(), why.clone(), "--duration".into(), time.as_secs_f64().to_string()]
+        });
+        words.into_iter().flatten().collect()
+    }
+
+    /// Refuses flags that a benchmark cannot follow.
+    ///
+    /// # Errors
+    /// `Usage`, naming the flag.
+    pub fn expect_possible(&self, entries: &[&Entry]) -> Result<(), Failure> {
+        let kind_of = |entry: &Entry| entry.benchmark.harness;
+        let samples = entries.iter().find(|entry| kind_of(entry).precision() != Precision::Metrics);
+        if let (Some(entry), Some(_)) = (samples, self.runs) {
+            let (name, kind) = (&entry.benchmark.name, kind_of(entry).name());
+            return Err(Failure::usage(format!(
+                "--runs is for programs that compute their metrics, {name} is a {kind} bench"
+            ))
+            .hint("leave --runs away: its 60 s are measured in as many forks as fit"));
+        }
+        let deaf = entries.iter().find(|entry| !hears_parameter(entry));
+        if let (Some(entry), Some(_)) = (deaf, &self.param_value) {
+            let (name, kind) = (&entry.benchmark.name, kind_of(entry).name());
+            return Err(Failure::usage(format!(
+                "--param-value is read by programs, {name} is a {kind} bench"
+            ))
+            .hint("leave --param-value away, or measure a program that reads PERF_PARAM_VALUE"));
+        }
+        Ok(())
+    }
+}
+
+impl CommandArgs {
+    /// The command as an external benchmark that runs in `directory`.
+    ///
+    /// # Errors
+    /// `Usage` for a command that cannot be started as it stands.
+    pub fn external(&self, directory: &Path) -> Result<Option<External>, Failure> {
+        let Some(line) = &self.command else { return Ok(None) };
+        let argv = command_line::split(line, self.shell)?;
+        Ok(Some(External {
+            id: line.split_whitespace().collect::<Vec<_>>().join(" "),
+            argv,
+            directory: directory.to_path_buf(),
+            ..External::default()
+        }))
+    }
+}
+
+fn hears_parameter(entry: &Entry) -> bool {
+    match &entry.program {
+        Program::External(_) => true,
+        Program::Bench(_) => {
+            use crate::model::bench::HarnessKind::{Custom, PerfHarness};
+            matches!(entry.benchmark.harness, Custom | PerfHarness)
+        }
+    }
+}
+
+/// A waiver with the reason that the flag gave.
+fn approval(reason: Option<&str>, flag: &str) -> Result<Option<Waiver>, Failure> {
+    if reason.is_some_and(|text| text.trim().is_empty()) {
+        return Err(Failure::usage(format!("{flag} needs a reason, which is stored with the result")));
+    }
+    Ok(reason.map(waiver))
+}
+
+fn waiver(text: &str) -> Waiver {
+    Waiver { who: host::user(), text: text.to_owned(), when: clock::now_rfc3339() }
+}
+
+/// A plain decimal, as benchmarks read it.
+fn parse_parameter(text: &str) -> Result<String, String> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if digits(whole) && digits(fraction) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a plain decimal, as in 250 or 0.5".to_owned())
+    }
+}

@@ -1,0 +1,115 @@
+//! The metrics of a program over its runs: the same ones each time, put together into one value each.
+
+use super::catalogue::{Entry, Program};
+use super::measure::Demand;
+use crate::bench::selection::near_misses;
+use crate::failure::Failure;
+use crate::model::baseline::MetricSeries;
+use crate::model::bench::BenchName;
+use crate::model::metric::{Aggregate, MetricName, MetricSpec, MetricValues};
+use crate::stats::summary::{aggregate, largest_distance};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The metrics of all runs so far.
+#[derive(Debug)]
+pub struct MetricRuns {
+    declared: BTreeMap<String, MetricSpec>,
+    values: BTreeMap<MetricName, Vec<f64>>,
+}
+
+/// What is declared of the metrics of `entry`; what was said on the command line wins over its own
+/// table, and that over the table of all benchmarks. The first two are one in an external benchmark.
+pub fn declared(entry: &Entry, demand: &Demand) -> BTreeMap<String, MetricSpec> {
+    let mut declared = demand.metrics.clone();
+    if let Program::External(external) = &entry.program {
+        declared.extend(external.metrics.clone());
+    }
+    declared
+}
+
+impl MetricRuns {
+    /// No runs yet of a program that has shown which metrics it prints.
+    pub fn after(tried: &MetricValues, declared: BTreeMap<String, MetricSpec>) -> Self {
+        let values = tried.iter().map(|(name, _)| (name, Vec::new())).collect();
+        Self { declared, values }
+    }
+
+    /// Refuses an external benchmark that declares what it does not print.
+    pub fn expect_declared(&self, entry: &Entry) -> Result<(), Failure> {
+        let Program::External(external) = &entry.program else { return Ok(()) };
+        let printed: BTreeSet<&str> = self.values.keys().map(|name| name.name.as_str()).collect();
+        let Some(missing) = external.metrics.keys().find(|name| !printed.contains(name.as_str())) else {
+            return Ok(());
+        };
+        let near = near_misses(missing, printed.iter().copied(), 1);
+        let shown: Vec<&str> = if near.is_empty() { printed.into_iter().collect() } else { near };
+        Err(Failure::benchmark(format!(
+            "{} declares the metric {missing} and does not print it",
+            external.id
+        ))
+        .hint(format!("it prints {}", shown.join(", "))))
+    }
+
+    /// Takes the metrics of one run.
+    ///
+    /// # Errors
+    /// `Benchmark` when they are others than before.
+    pub fn take(&mut self, bench: &BenchName, run: &MetricValues) -> Result<(), Failure> {
+        let now: BTreeSet<MetricName> = run.iter().map(|(name, _)| name).collect();
+        let before: BTreeSet<MetricName> = self.values.keys().cloned().collect();
+        let odd: Vec<String> = now.symmetric_difference(&before).map(MetricName::to_string).collect();
+        if !odd.is_empty() {
+            return Err(Failure::benchmark(format!(
+                "{bench} prints other metrics from run to run: {} not in every run",
+                odd.join(", ")
+            ))
+            .hint("print the same metrics each time; what does not apply is a scenario of its own"));
+        }
+        for (name, value) in run.iter() {
+            self.values.entry(name).or_default().push(value);
+        }
+        Ok(())
+    }
+
+    /// One value for each metric.
+    pub fn series(&self, how: Aggregate) -> Vec<MetricSeries> {
+        let series = |(name, values): (&MetricName, &Vec<f64>)| {
+            let spec = self.declared.get(&name.name).cloned().unwrap_or_default();
+            Some(MetricSeries {
+                scenario: name.scenario.clone(),
+                name: name.name.clone(),
+                unit: spec.unit,
+                better: spec.better,
+                value: aggregate(values, how)?,
+                deviation: largest_distance(values),
+                values: values.clone(),
+            })
+        };
+        self.values.iter().filter_map(series).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(pairs: &[(&str, f64)]) -> MetricValues {
+        let flat = pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+        MetricValues { flat, ..MetricValues::default() }
+    }
+
+    #[test]
+    fn runs_are_put_together_metric_by_metric() {
+        let mut runs = MetricRuns::after(&run(&[("a", 0.0), ("b", 0.0)]), BTreeMap::new());
+        let name = BenchName::external("x");
+        for (a, b) in [(1.0, 10.0), (3.0, 10.0), (2.0, 10.0)] {
+            runs.take(&name, &run(&[("a", a), ("b", b)])).expect("the same metrics");
+        }
+        let series = runs.series(Aggregate::Median);
+        assert_eq!((series[0].value, series[0].deviation), (2.0, Some(0.5)));
+        assert_eq!((series[1].value, series[1].deviation), (10.0, Some(0.0)));
+        assert_eq!(runs.series(Aggregate::Max)[0].values, [1.0, 3.0, 2.0]);
+        let failure = runs.take(&name, &run(&[("a", 1.0), ("c", 1.0)])).expect_err("others");
+        assert!(failure.message.contains("b, c"), "{}", failure.message);
+    }
+}

@@ -1,0 +1,338 @@
+//! A series of forks while it grows, and what it says when it is complete.
+
+use super::catalogue::{Entry, Program};
+use super::fork::ForkResult;
+use super::plan::Plan;
+use crate::bench::reading::{ForkRequest, Reading, Values};
+use crate::failure::Failure;
+use crate::model::baseline::{
+    Accounting, Allocations, BenchSeries, Fork, ForkNoise, ForkPlan, RejectedSeries, Totals, View,
+};
+use crate::model::bench::{HarnessKind, Throughput};
+use crate::model::duration::RunDuration;
+use crate::model::event::Event;
+use crate::model::noise::{Block, Cause, ForkEvidence, Observed, cause, cause_of_series};
+use crate::model::samples::CodedSamples;
+use crate::model::units;
+use crate::stats::summary::{Combine, deviation, far_out, summarise};
+use crate::sys::ended::Ended;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Output of one series that may go to disk; what is beyond is counted and left out.
+const LOG_BUDGET: u64 = 64 << 20;
+/// Less processor time than this over a whole run means that nothing was computed.
+pub const LEAST_ACTIVE_S: f64 = 0.1;
+/// A fork this many robust deviations from the median is far out.
+const FAR_OUT: f64 = 10.0;
+
+/// A series while it grows.
+#[derive(Debug)]
+pub struct Series {
+    target_s: f64,
+    name: String,
+    unit: Option<String>,
+    version: Option<String>,
+    throughput: Vec<Throughput>,
+    accounting: Accounting,
+    overrides: BTreeSet<String>,
+    totals: Totals,
+    active_s: f64,
+    process_s: f64,
+    allocations: Option<Allocations>,
+    /// Bytes of output that may still go to disk.
+    pub log_budget: u64,
+    /// The forks so far.
+    pub forks: Vec<Fork>,
+}
+
+impl Series {
+    /// An empty series.
+    pub fn new(entry: &Entry, duration: &RunDuration) -> Self {
+        Self {
+            target_s: duration.measured().as_secs_f64(),
+            name: entry.benchmark.name.to_string(),
+            unit: None,
+            version: entry.benchmark.harness_version.clone(),
+            throughput: entry.benchmark.throughput.clone(),
+            accounting: Accounting::Samples,
+            overrides: BTreeSet::new(),
+            totals: Totals::default(),
+            active_s: 0.0,
+            process_s: 0.0,
+            allocations: None,
+            log_budget: LOG_BUDGET,
+            forks: Vec::new(),
+        }
+    }
+
+    /// Whether the rules ask for more.
+    pub fn is_short(&self) -> bool {
+        self.totals.measured_s < self.target_s
+    }
+
+    /// Counts a process that was only tried.
+    pub fn take_pilot(&mut self, ended: &Ended) {
+        self.totals.warm_up_s += ended.wall.as_secs_f64();
+        self.spend_log(ended);
+    }
+
+    /// Takes a fork that counts.
+    ///
+    /// # Errors
+    /// `Benchmark` when it measured nothing, or something else than the forks before it.
+    pub fn take(&mut self, result: &ForkResult, request: ForkRequest) -> Result<(), Failure> {
+        let nothing = || Failure::benchmark(format!("{} reported no samples", self.name));
+        let reading = result.reading.as_ref().ok_or_else(nothing)?;
+        if *self.unit.get_or_insert_with(|| reading.unit.clone()) != reading.unit {
+            return Err(Failure::benchmark(format!("{} changed its unit to {}", self.name, reading.unit)));
+        }
+        let live = reading.live.as_ref();
+        let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
+        let measuring = seconds(live.map(|live| live.measuring));
+        let (measured_s, accounting) = match reading.values.sum().filter(|_| reading.unit == "ns") {
+            Some(sum) => (sum / 1e9, Accounting::Samples),
+            None if live.is_some() => (measuring, Accounting::Wall),
+            None => (result.ended.wall.as_secs_f64(), Accounting::Wall),
+        };
+        if measured_s <= 0.0 {
+            return Err(Failure::benchmark(format!("the samples of {} sum to no time at all", self.name)));
+        }
+        let mut fork = Fork {
+            measured_s,
+            // A harness that does not tell its warm-up has taken what was asked, or takes none.
+            warm_up_s: live.map_or(request.warm_up, |live| live.warm_up).as_secs_f64(),
+            wall_s: result.ended.wall.as_secs_f64(),
+            noise: noise_of(&result.ended, result.evidence),
+            ..values(reading).ok_or_else(nothing)?
+        };
+        if matches!(reading.values, Values::Table(_) | Values::Median(_)) {
+            fork.warm_up_s = 0.0;
+        }
+        self.accounting = accounting;
+        self.count(&fork, seconds(live.map(|live| live.before)) + (measuring - measured_s).max(0.0));
+        self.spend_log(&result.ended);
+        if let Some(resolved) = live.and_then(|live| live.resolved) {
+            self.overrides.extend(overrides(resolved, request));
+        }
+        self.version = result.version.clone().or_else(|| self.version.take());
+        if let Some(counted) = result.allocations {
+            let sum = self.allocations.get_or_insert_default();
+            sum.iterations += counted.iterations;
+            sum.allocations += counted.allocations;
+            sum.bytes += counted.bytes;
+        }
+        self.forks.push(fork);
+        Ok(())
+    }
+
+    fn count(&mut self, fork: &Fork, setup_s: f64) {
+        self.totals.forks += 1;
+        self.totals.measured_s += fork.measured_s;
+        self.totals.warm_up_s += fork.warm_up_s;
+        self.totals.setup_s += setup_s;
+        self.active_s += fork.noise.user_s + fork.noise.system_s;
+        self.process_s += fork.wall_s;
+    }
+
+    fn spend_log(&mut self, ended: &Ended) {
+        let written = [&ended.stdout, &ended.stderr].map(|stream| stream.total - stream.omitted);
+        self.log_budget = self.log_budget.saturating_sub(written.iter().sum());
+    }
+
+    /// Marks forks that stand far out for a cause that is known; they count no longer. Forks without a
+    /// known cause stay: they may be what the benchmark is like. Returns how many were marked.
+    pub fn set_aside_disturbed(&mut self) -> usize {
+        let observed: Vec<Observed> = self.forks.iter().map(observed).collect();
+        let counting: Vec<usize> = (0..self.forks.len()).filter(|at| counts(&self.forks[*at])).collect();
+        let mut marked = 0;
+        for of in [|fork: &Fork| low(fork), |fork: &Fork| fork.median] {
+            let values: Option<Vec<f64>> = counting.iter().map(|at| of(&self.forks[*at])).collect();
+            for index in values.iter().flat_map(|values| far_out(values, FAR_OUT)) {
+                let at = counting[index];
+                let siblings: Vec<Observed> =
+                    counting.iter().filter(|other| **other != at).map(|other| observed[*other]).collect();
+                let cause = cause(&observed[at], &siblings);
+                if cause != Cause::Unexplained && counts(&self.forks[at]) {
+                    self.forks[at].set_aside = Some(cause);
+                    self.totals.forks -= 1;
+                    self.totals.measured_s -= self.forks[at].measured_s;
+                    marked += 1;
+                }
+            }
+        }
+        marked
+    }
+
+    /// How far it has come.
+    pub fn progress(&self, elapsed: Duration) -> Event {
+        let left = (self.target_s - self.totals.measured_s).max(0.0);
+        Event::ForkFinished {
+            bench: self.name.clone(),
+            forks: self.forks.len(),
+            measured_s: self.totals.measured_s,
+            target_s: self.target_s,
+            left_s: left * elapsed.as_secs_f64() / self.totals.measured_s.max(1e-9),
+        }
+    }
+
+    /// What it says, now that it is complete.
+    ///
+    /// # Errors
+    /// `Benchmark` when nothing was computed.
+    pub fn finish(
+        mut self,
+        entry: &Entry,
+        plan: &Plan,
+        wall: Duration,
+        blocks: Vec<Block>,
+    ) -> Result<BenchSeries, Failure> {
+        if self.active_s < LEAST_ACTIVE_S {
+            return Err(nothing_computed(&self.name, self.active_s, self.forks.len()));
+        }
+        self.totals.wall_s = wall.as_secs_f64();
+        self.totals.active_share = self.active_s / self.process_s;
+        let view = |combine: Combine, of: fn(&Fork) -> Option<f64>| {
+            let values: Option<Vec<f64>> = self.forks.iter().filter(|fork| counts(fork)).map(of).collect();
+            let values = values.unwrap_or_default();
+            let value = combine.value(&values)?;
+            Some(View { value, deviation: deviation(&values, combine) })
+        };
+        let sha256 = match &entry.program {
+            Program::Bench(prepared) => Some(prepared.sha256.clone()),
+            Program::External(_) => None,
+        };
+        let request = plan.request;
+        let is_asked = entry.benchmark.harness != HarnessKind::Libtest;
+        Ok(BenchSeries {
+            bench: entry.benchmark.name.clone(),
+            harness: entry.benchmark.harness,
+            harness_version: self.version.clone(),
+            precision: entry.benchmark.harness.precision(),
+            executable_sha256: sha256,
+            command: None,
+            runs: None,
+            unit: self.unit.clone(),
+            accounting: self.accounting,
+            throughput: self.throughput.clone(),
+            plan: is_asked.then_some(ForkPlan {
+                measured_s: request.measured.as_secs_f64(),
+                warm_up_s: request.warm_up.as_secs_f64(),
+                samples: request.samples,
+            }),
+            overrides: self.overrides.iter().cloned().collect(),
+            totals: self.totals,
+            cost: view(Combine::LowEnd, low),
+            felt: view(Combine::Median, |fork| fork.median),
+            metrics: Vec::new(),
+            allocations: self.allocations,
+            forks: self.forks,
+            blocks,
+            rejected: Vec::new(),
+            raw: None,
+        })
+    }
+}
+
+/// A benchmark that computes nothing has nothing to measure.
+pub fn nothing_computed(name: &str, active_s: f64, processes: usize) -> Failure {
+    Failure::benchmark(format!(
+        "{name} used {:.0} ms of processor time in {}, so there is nothing to measure",
+        active_s * 1e3,
+        units::count(processes, "process")
+    ))
+    .hint("let the benchmark compute instead of waiting; or measure longer with --duration")
+}
+
+/// Why a series disagrees with itself.
+pub fn suspect(forks: &[Fork]) -> Cause {
+    let observed: Vec<Observed> = forks.iter().filter(|fork| counts(fork)).map(observed).collect();
+    cause_of_series(&observed)
+}
+
+/// The series as it is kept when another one is measured in its place.
+pub fn rejected(series: BenchSeries, reason: String) -> RejectedSeries {
+    let cause = suspect(&series.forks);
+    let BenchSeries { cost, felt, metrics, totals, forks, .. } = series;
+    RejectedSeries { reason, cause, cost, felt, metrics, totals, forks }
+}
+
+fn counts(fork: &Fork) -> bool {
+    fork.set_aside.is_none()
+}
+
+/// The low end of a fork; a harness that tells only one number tells both ends with it.
+fn low(fork: &Fork) -> Option<f64> {
+    fork.min.or(fork.median)
+}
+
+fn observed(fork: &Fork) -> Observed {
+    let cpus = std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
+    Observed {
+        evidence: fork.noise.evidence,
+        capacity_s: cpus * fork.wall_s,
+        interruptions_per_s: fork.noise.involuntary_switches as f64 / fork.wall_s.max(1e-9),
+        major_faults: fork.noise.major_faults as f64,
+    }
+}
+
+/// What the harness told, as far as it did.
+fn values(reading: &Reading) -> Option<Fork> {
+    let known = Fork {
+        count: reading.values.count(),
+        iterations: reading.values.iterations(),
+        sum: reading.values.sum(),
+        ..Fork::default()
+    };
+    Some(match &reading.values {
+        Values::Samples { samples, sampling } => {
+            let summary = summarise(&samples.per_iteration())?;
+            Fork {
+                min: Some(summary.min),
+                p5: Some(summary.p5),
+                median: Some(summary.median),
+                mean: Some(samples.sum() / samples.iteration_count() as f64),
+                sampling: Some(*sampling),
+                samples: Some(CodedSamples::from(samples)),
+                ..known
+            }
+        }
+        Values::Table(row) => {
+            Fork { min: Some(row.fastest), median: Some(row.median), mean: Some(row.mean), ..known }
+        }
+        Values::Median(median) => Fork { median: Some(*median), ..known },
+    })
+}
+
+/// Settings of the bench that won over the plan, in words.
+fn overrides(resolved: ForkRequest, request: ForkRequest) -> Vec<String> {
+    let differs = |a: Duration, b: Duration| a.abs_diff(b) > Duration::from_micros(1);
+    let seconds = |time: Duration| time.as_secs_f64();
+    let mut found = Vec::new();
+    if differs(resolved.measured, request.measured) {
+        found.push(format!("the bench sets measurement_time to {} s", seconds(resolved.measured)));
+    }
+    if differs(resolved.warm_up, request.warm_up) {
+        found.push(format!("the bench sets warm_up_time to {} s", seconds(resolved.warm_up)));
+    }
+    if resolved.samples != request.samples {
+        found.push(format!("the bench sets sample_size to {}", resolved.samples));
+    }
+    found
+}
+
+/// What the kernel counted for the process of a fork.
+pub fn noise_of(ended: &Ended, evidence: ForkEvidence) -> ForkNoise {
+    let usage = ended.usage;
+    ForkNoise {
+        user_s: usage.user_s,
+        system_s: usage.system_s,
+        max_rss_bytes: usage.max_rss_bytes,
+        major_faults: usage.major_faults,
+        minor_faults: usage.minor_faults,
+        voluntary_switches: usage.voluntary_switches,
+        involuntary_switches: usage.involuntary_switches,
+        evidence,
+        leftovers: ended.leftovers.iter().map(|leftover| leftover.name.clone()).collect(),
+    }
+}
