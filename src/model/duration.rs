@@ -1,6 +1,7 @@
 //! How long is measured: the rule of sixty seconds as a type.
 
-use crate::failure::{Failure, FailureKind};
+use super::rules::Rule;
+use crate::failure::Failure;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -59,11 +60,9 @@ impl RunDuration {
                 .hint("the shortest --duration is 0.1"));
         }
         if waiver.is_none() {
-            return Err(Failure::new(
-                FailureKind::Rule,
-                format!("rule 2 (at least 60 s measured) refuses --duration {}", measured.as_secs_f64()),
-            )
-            .hint("say why it may be short: --approve-short \"first look\""));
+            return Err(Rule::SixtySeconds
+                .refuses(format!("--duration {}", measured.as_secs_f64()))
+                .hint("say why it may be short: --approve-short \"first look\""));
         }
         Ok(Self { measured, waiver })
     }
@@ -117,6 +116,7 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::FailureKind;
 
     fn waiver(text: &str) -> Waiver {
         Waiver { who: "ann".into(), text: text.into(), when: "2026-01-01T00:00:00Z".into() }

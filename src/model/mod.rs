@@ -11,5 +11,6 @@ pub mod label;
 pub mod metric;
 pub mod noise;
 pub mod outcome;
+pub mod rules;
 pub mod samples;
 pub mod units;

@@ -1,6 +1,7 @@
 //! The documents say what the program does: exit codes, files, commands, links, help.
 
 use cargo_perf_lab::failure::FailureKind;
+use cargo_perf_lab::model::rules::Rule;
 use clap::Command;
 use libtest_mimic::Trial;
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
     };
     vec![
         test("the_exit_codes_are_those_of_the_program", exit_codes),
+        test("the_rules_of_the_readme_are_those_of_the_program", rules),
         test("the_architecture_names_every_source_file", sources_are_named),
         test("every_path_that_is_named_exists", named_paths_exist),
         test("the_readme_names_every_command", commands_are_named),
@@ -63,6 +65,18 @@ fn exit_codes() {
     for code in WITHOUT_FAILURE {
         assert!(rows.iter().any(|row| row[0] == code), "exit code {code} is not in the table");
     }
+}
+
+fn rules() {
+    let text = read(&root().join("README.md"));
+    let table = text.split("\n## ").find(|section| section.starts_with("The ten rules")).expect("the rules");
+    let documented: Vec<&str> = table.lines().filter(|line| line.contains("| **")).collect();
+    let known = Rule::ALL.map(|rule| {
+        let how = if rule.how().is_empty() { String::new() } else { format!(": {}", rule.how()) };
+        let enforced = rule.enforced().name();
+        format!("| {} | **{}.** {} | {enforced}{how} |", rule.number(), rule.title(), rule.sentence())
+    });
+    assert_eq!(documented, known, "src/model/rules.rs holds the texts");
 }
 
 fn sources_are_named() {
