@@ -1,6 +1,6 @@
 //! Why a command ended without its result, and the exit code that says so.
 //!
-//! Owns the one table of exit codes; `docs/exit-codes.md` is compared with it by a test. A finding
+//! Owns the one table of exit codes, from which every page about them comes. A finding
 //! about a benchmark ("slower") is a result and never a `Failure`.
 
 use std::fmt;
@@ -31,7 +31,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// Every kind, with SIGINT standing for all signals; the table of `docs/exit-codes.md`.
+    /// Every kind, with SIGINT standing for all signals.
     pub const ALL: [Self; 10] = [
         Self::Bug,
         Self::Usage,
@@ -75,6 +75,68 @@ impl FailureKind {
             Self::Build => "build",
             Self::Interrupted(_) => "interrupted",
         }
+    }
+
+    /// What its exit code says, as a row of the table of exit codes.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Bug => "a defect of this program, a panic included",
+            Self::Usage => "wrong arguments or configuration, or nothing matched them",
+            Self::Rule => "one of the ten rules refused",
+            Self::Blocked => "an input, an approval or a baseline is missing",
+            Self::Benchmark => "the benchmark failed, hung, or had nothing to measure",
+            Self::Environment => {
+                "the machine cannot do it: a tool, a permission, space, a harness that is not supported"
+            }
+            Self::Busy => "another benchmark holds the machine",
+            Self::State => "stored state is damaged or newer than this program",
+            Self::Build => "cargo could not build the benches",
+            Self::Interrupted(_) => {
+                "signal n ended the command: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP"
+            }
+        }
+    }
+}
+
+/// One row of the table of exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExitCode {
+    /// The code; with a signal, what its number is added to.
+    pub code: u8,
+    /// The kind of failure that ends with it; none for success and for codes of planned commands.
+    pub kind: Option<FailureKind>,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+/// Codes that no failure has.
+const WITHOUT_FAILURE: [(u8, &str); 4] = [
+    (0, "done"),
+    (3, "reserved: a regression was found, where a flag asks for that"),
+    (4, "reserved: the evidence does not decide, where a flag asks for that"),
+    (75, "reserved: a detached run is still going"),
+];
+
+/// The table of exit codes, smallest first; `docs/exit-codes.md` is compared with it by a test.
+pub fn exit_codes() -> Vec<ExitCode> {
+    let others = WITHOUT_FAILURE.map(|(code, meaning)| ExitCode { code, kind: None, meaning });
+    let failures = FailureKind::ALL.map(|kind| {
+        let code = match kind {
+            FailureKind::Interrupted(_) => FailureKind::Interrupted(0).exit_code(),
+            _ => kind.exit_code(),
+        };
+        ExitCode { code, kind: Some(kind), meaning: kind.meaning() }
+    });
+    let mut rows: Vec<ExitCode> = others.into_iter().chain(failures).collect();
+    rows.sort_by_key(|row| row.code);
+    rows
+}
+
+/// The code as people write it: a number, and `128 + n` for signals.
+impl fmt::Display for ExitCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signal = matches!(self.kind, Some(FailureKind::Interrupted(_)));
+        f.pad(&if signal { format!("{} + n", self.code) } else { self.code.to_string() })
     }
 }
 
@@ -154,10 +216,11 @@ mod tests {
 
     #[test]
     fn exit_codes_are_distinct() {
-        let mut codes: Vec<u8> = FailureKind::ALL.iter().map(|kind| kind.exit_code()).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), FailureKind::ALL.len());
+        let codes: Vec<u8> = exit_codes().iter().map(|row| row.code).collect();
+        let mut distinct = codes.clone();
+        distinct.dedup();
+        assert_eq!(codes, distinct);
+        assert_eq!(FailureKind::Interrupted(2).exit_code(), 128 + 2);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The documents say what the program does: exit codes, files, commands, links, help.
 
-use cargo_perf_lab::failure::FailureKind;
+use cargo_perf_lab::failure;
 use cargo_perf_lab::model::rules::Rule;
 use clap::Command;
 use libtest_mimic::Trial;
@@ -8,8 +8,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Exit codes that no failure has: done, and those of commands that are planned.
-const WITHOUT_FAILURE: [&str; 4] = ["0", "3", "4", "75"];
 const LONGEST_DECISION: usize = 40;
 
 /// The tests of this file.
@@ -41,30 +39,15 @@ fn root() -> &'static Path {
 
 fn exit_codes() {
     let text = read(&root().join("docs/exit-codes.md"));
-    let rows: Vec<Vec<&str>> = text
-        .lines()
-        .filter(|line| line.starts_with('|') && !line.starts_with("|-") && !line.starts_with("| code"))
-        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect())
-        .collect();
-    let documented: BTreeSet<(String, String)> = rows
-        .iter()
-        .filter(|row| !WITHOUT_FAILURE.contains(&row[0]))
-        .map(|row| (row[0].to_owned(), row[1].to_owned()))
-        .collect();
-    let known = FailureKind::ALL.map(|kind| {
-        let code = match kind {
-            FailureKind::Interrupted(signal) => {
-                assert_eq!(i32::from(kind.exit_code()), 128 + signal);
-                "128 + n".to_owned()
-            }
-            _ => kind.exit_code().to_string(),
-        };
-        (code, kind.name().to_owned())
+    let is_row =
+        |line: &&str| line.starts_with('|') && !line.starts_with("|-") && !line.starts_with("| code");
+    let documented: Vec<&str> = text.lines().filter(is_row).collect();
+    let rows = failure::exit_codes();
+    let known = rows.iter().map(|row| {
+        let kind = row.kind.map_or_else(|| "–".to_owned(), |kind| format!("`{}`", kind.name()));
+        format!("| {row} | {kind} | {} |", row.meaning)
     });
-    assert_eq!(documented, known.into());
-    for code in WITHOUT_FAILURE {
-        assert!(rows.iter().any(|row| row[0] == code), "exit code {code} is not in the table");
-    }
+    assert_eq!(documented, known.collect::<Vec<_>>(), "src/failure.rs holds the texts");
 }
 
 fn rules() {
