@@ -5,6 +5,7 @@ pub mod baseline;
 pub mod baselines;
 pub mod choosing;
 pub mod emit;
+pub mod guide;
 pub mod list;
 pub mod measuring;
 pub mod session;
@@ -31,7 +32,8 @@ use std::process::ExitCode;
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done, 1 our bug, 2 usage, 5 a rule refused, 6 blocked, 7 the benchmark failed, \
-                  8 environment, 9 machine taken, 10 state damaged, 101 build failed, 128+n signal n"
+                  8 environment, 9 machine taken, 10 state damaged, 101 build failed, 128+n signal n. \
+                  `cargo perf guide` explains them and the rules"
 )]
 pub struct CargoPerf {
     #[command(subcommand)]
@@ -46,6 +48,7 @@ enum Command {
     List(list::Args),
     Baseline(baseline::Args),
     Baselines(baselines::Args),
+    Guide(guide::Args),
 }
 
 impl Command {
@@ -54,6 +57,7 @@ impl Command {
             Self::List(_) => ("list", None),
             Self::Baseline(_) => ("baseline", Some(Phase::Baseline)),
             Self::Baselines(_) => ("baselines", None),
+            Self::Guide(_) => ("guide", None),
         }
     }
 
@@ -62,6 +66,7 @@ impl Command {
             Self::List(args) => list::run(&args, global, interrupt, printer),
             Self::Baseline(args) => baseline::run(&args, global, interrupt, printer),
             Self::Baselines(args) => baselines::run(&args, global),
+            Self::Guide(args) => Ok(guide::run(&args)),
         }
     }
 }

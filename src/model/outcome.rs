@@ -30,6 +30,57 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All phases; the first has number 1.
+    pub const ALL: [Self; 10] = [
+        Self::Setup,
+        Self::Baseline,
+        Self::BreakingPoint,
+        Self::Constraints,
+        Self::Hypotheses,
+        Self::CodePaths,
+        Self::Profiling,
+        Self::Optimization,
+        Self::Decision,
+        Self::Consolidation,
+    ];
+
+    /// From 1 to 10.
+    pub fn number(self) -> usize {
+        self as usize + 1
+    }
+
+    /// The commands that carry it out, without `cargo perf`; a name of this list need not exist yet.
+    pub fn commands(self) -> &'static [&'static str] {
+        match self {
+            Self::Setup => &["setup"],
+            Self::Baseline => &["baseline"],
+            Self::BreakingPoint => &["bisect-load"],
+            Self::Constraints => &["constrain"],
+            Self::Hypotheses => &["hypotheses"],
+            Self::CodePaths => &["code-paths"],
+            Self::Profiling => &["profile"],
+            Self::Optimization => &["experiment", "apply"],
+            Self::Decision => &["decide"],
+            Self::Consolidation => &["consolidate"],
+        }
+    }
+
+    /// What it does.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Setup => "scenario, success criteria, benchmark and version are settled",
+            Self::Baseline => "a baseline is measured",
+            Self::BreakingPoint => "the smallest load that fails is searched",
+            Self::Constraints => "enforced limits of CPU and memory are compared with none",
+            Self::Hypotheses => "git history is read, then at most five hypotheses are written with evidence",
+            Self::CodePaths => "entry points, call chains, candidate files and symbols are named",
+            Self::Profiling => "CPU and memory are profiled, down to file and line",
+            Self::Optimization => "one change is tried against the baseline, judged and reverted",
+            Self::Decision => "a recommendation is computed, verdict and rationale are recorded",
+            Self::Consolidation => "one baseline per version is left, the investigation is complete",
+        }
+    }
+
     /// Its name in output and state.
     pub fn name(self) -> &'static str {
         match self {
@@ -102,4 +153,14 @@ pub struct Outcome {
     pub next: NextStep,
     /// The baseline to store, when the phase made one.
     pub baseline: Option<Baseline>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_are_numbered_from_one_to_ten_in_their_order() {
+        assert_eq!(Phase::ALL.map(Phase::number), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    }
 }

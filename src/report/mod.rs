@@ -3,5 +3,6 @@
 pub mod baseline;
 pub mod block;
 pub mod envelope;
+pub mod guide;
 pub mod listing;
 pub mod reply;

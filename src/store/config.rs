@@ -3,6 +3,8 @@
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::duration::{self, parse_seconds, parse_timeout};
 use crate::model::metric::MetricSpec;
+use crate::model::rules::Rule;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +15,7 @@ use std::time::Duration;
 pub const FILE: &str = "perf.toml";
 
 /// What the file may say.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// The folder that holds `perf/`, relative to the root or absolute; also `--state-dir`.
@@ -30,7 +32,7 @@ pub struct Config {
 }
 
 /// What is meant when a flag is not given. Nothing here loosens a rule.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Defaults {
     /// `--package`.
@@ -47,15 +49,17 @@ pub struct Defaults {
     /// `--profile`.
     pub profile: Option<String>,
     /// `--duration`: seconds, sixty or more.
+    #[schemars(with = "Option<f64>")]
     #[serde(default, deserialize_with = "full_duration")]
     pub duration: Option<Duration>,
     /// `--timeout`: seconds.
+    #[schemars(with = "Option<f64>")]
     #[serde(default, deserialize_with = "timeout")]
     pub timeout: Option<Duration>,
 }
 
 /// An external benchmark as the file declares it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ExternalTable {
     /// How `--filter` names it.
@@ -73,6 +77,7 @@ pub struct ExternalTable {
     #[serde(default)]
     pub shell: bool,
     /// Seconds of warm-up that it is asked for inside each measured run; it must honour them.
+    #[schemars(with = "Option<f64>")]
     #[serde(default, deserialize_with = "timeout")]
     pub warm_up: Option<Duration>,
     /// What is declared of its metrics, by name; wins over the table of all benchmarks.
@@ -81,7 +86,7 @@ pub struct ExternalTable {
 }
 
 /// A command as it can be written down.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a string or a list of strings")]
 pub enum CommandText {
     /// In one string.
@@ -114,9 +119,10 @@ fn timeout<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Duration>, D::
 fn full_duration<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Duration>, D::Error> {
     let asked = parse_seconds(&Seconds::deserialize(source)?.text()).map_err(de::Error::custom)?;
     if asked < duration::FULL {
-        return Err(de::Error::custom(
-            "rule 2 (at least 60 s measured) holds here too; a shorter run is approved each time, with --approve-short",
-        ));
+        return Err(de::Error::custom(format!(
+            "{} holds here too; a shorter run is approved each time, with --approve-short",
+            Rule::SixtySeconds
+        )));
     }
     Ok(Some(asked))
 }

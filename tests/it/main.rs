@@ -10,6 +10,7 @@ mod baselines;
 mod criterion;
 mod discovery;
 mod documents;
+mod guide;
 mod runner;
 mod schemas;
 mod support;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         architecture::trials(),
         documents::trials(),
         schemas::trials(),
+        guide::trials(),
         bad_input::trials(),
         discovery::trials(),
         criterion::trials(),
