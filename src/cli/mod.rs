@@ -4,9 +4,11 @@ pub mod arguments;
 pub mod baseline;
 pub mod baselines;
 pub mod choosing;
+pub mod completions;
 pub mod emit;
 pub mod guide;
 pub mod list;
+pub mod man;
 pub mod measuring;
 pub mod session;
 
@@ -49,6 +51,8 @@ enum Command {
     Baseline(baseline::Args),
     Baselines(baselines::Args),
     Guide(guide::Args),
+    Man(man::Args),
+    Completions(completions::Args),
 }
 
 impl Command {
@@ -58,6 +62,8 @@ impl Command {
             Self::Baseline(_) => ("baseline", Some(Phase::Baseline)),
             Self::Baselines(_) => ("baselines", None),
             Self::Guide(_) => ("guide", None),
+            Self::Man(_) => ("man", None),
+            Self::Completions(_) => ("completions", None),
         }
     }
 
@@ -67,6 +73,8 @@ impl Command {
             Self::Baseline(args) => baseline::run(&args, global, interrupt, printer),
             Self::Baselines(args) => baselines::run(&args, global),
             Self::Guide(args) => Ok(guide::run(&args)),
+            Self::Man(args) => man::run(&args),
+            Self::Completions(args) => Ok(completions::run(&args)),
         }
     }
 }

@@ -11,6 +11,7 @@ mod criterion;
 mod discovery;
 mod documents;
 mod guide;
+mod manual;
 mod runner;
 mod schemas;
 mod support;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         documents::trials(),
         schemas::trials(),
         guide::trials(),
+        manual::trials(),
         bad_input::trials(),
         discovery::trials(),
         criterion::trials(),
