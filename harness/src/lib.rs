@@ -13,31 +13,13 @@
 //!
 //! Numbers are plain decimals such as `60` or `0.5`: no sign, no exponent, no spaces.
 //!
-//! ```
-//! use perf_harness::{Mode, Request, RequestError};
-//! use std::time::{Duration, Instant};
-//!
-//! # fn serve(_requests: f64) {}
-//! fn main() -> Result<(), RequestError> {
-//!     let request = Request::from_env()?;
-//!     let requests = request.parameter.unwrap_or(1.0);
-//!     let time = match request.mode {
-//!         Mode::Duration(time) => time,
-//!         Mode::Oneshot => Duration::ZERO,
-//!     };
-//!     let started = Instant::now();
-//!     loop {
-//!         serve(requests);
-//!         if started.elapsed() >= time {
-//!             return Ok(());
-//!         }
-//!     }
-//! }
-//! ```
+//! [`Run`] does the rest. What reads the variables alone is [`Request`].
 
 pub mod allocations;
 pub mod metrics;
 pub mod report;
 mod request;
+mod run;
 
 pub use request::{DURATION, MODE, Mode, PARAMETER, Request, RequestError, WARM_UP};
+pub use run::{Run, RunError};

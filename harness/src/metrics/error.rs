@@ -86,7 +86,7 @@ impl MetricsErrorKind {
 pub struct MetricsError {
     /// What is wrong.
     pub kind: MetricsErrorKind,
-    /// The line of the output, counted from one. Unknown when the error is an absence.
+    /// The line of the output, counted from one. There is none where something is absent, or is no output.
     pub line: Option<u64>,
     /// What was found, in one line.
     pub message: String,

@@ -79,6 +79,15 @@ impl Metrics {
         reader.finish()
     }
 
+    /// Adds a metric without a scenario.
+    ///
+    /// # Errors
+    /// A name or a number that the grammar does not know, or a name that is already given.
+    pub fn insert(&mut self, name: &str, number: f64) -> Result<(), MetricsError> {
+        let unplaced = |fault: Fault| MetricsError { kind: fault.kind, line: None, message: fault.message };
+        self.add(None, name, &Shown(number).to_string()).map_err(unplaced)
+    }
+
     /// How many metrics there are, those of scenarios included.
     pub fn len(&self) -> usize {
         self.flat.len() + self.scenarios.values().map(BTreeMap::len).sum::<usize>()
