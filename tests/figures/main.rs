@@ -3,7 +3,9 @@
 //! It rewrites `docs/figures.md`. A bound that is missed is published as missed and is no error; an
 //! error is what could not be measured.
 
+mod counting;
 mod driven;
+mod grammar;
 mod listing;
 mod overhead;
 mod own_cost;
@@ -20,8 +22,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// What can be named on the command line, with what measures it.
-const PARTS: [(&str, Measure); 3] =
-    [("overhead", overhead::measure), ("list", listing::measure), ("driven", driven::measure)];
+const PARTS: [(&str, Measure); 5] = [
+    ("overhead", overhead::measure),
+    ("list", listing::measure),
+    ("driven", driven::measure),
+    ("grammar", grammar::measure),
+    ("counting", counting::measure),
+];
 
 type Measure = fn(&Setting) -> Result<Vec<Figure>, Failure>;
 
