@@ -12,10 +12,10 @@ use std::time::Instant;
 
 const BELOW_NS: f64 = 2.0;
 /// Pairs of blocks, one of each allocator.
-const BLOCKS: usize = 300;
-const FEWEST_BLOCKS: usize = 20;
-/// Allocations of a block, each freed at once: about two milliseconds.
-const ALLOCATIONS: u32 = 100_000;
+const BLOCKS: usize = 1000;
+const FEWEST_BLOCKS: usize = 100;
+/// Allocations of a block, each freed at once: less than a millisecond, so that few blocks are interrupted.
+const ALLOCATIONS: u32 = 20_000;
 
 static COUNTING: Counting<System> = Counting::new(System);
 

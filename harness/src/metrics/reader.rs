@@ -33,8 +33,7 @@ pub struct Reader {
     next: usize,
     /// The length at which it pays to look again.
     wanted: usize,
-    /// Line ends in what is no longer held.
-    lines_before: u64,
+    lines: Lines,
     place: Place,
     /// Where the block was begun that has been read.
     block: Option<u64>,
@@ -67,7 +66,7 @@ impl Default for Reader {
             held: Vec::new(),
             next: 0,
             wanted: PIECE,
-            lines_before: 0,
+            lines: Lines::default(),
             place: Place::Prose,
             block: None,
             bare: None,
@@ -248,8 +247,9 @@ impl Reader {
     }
 
     /// The line that byte `at` of what is held stands in.
-    fn line_at(&self, at: usize) -> u64 {
-        self.lines_before + line_ends(&self.held[..at]) + 1
+    fn line_at(&mut self, at: usize) -> u64 {
+        self.lines.advance(&self.held, at);
+        self.lines.ended + 1
     }
 
     fn forget(&mut self) {
@@ -258,13 +258,40 @@ impl Reader {
             Place::Block(begin) => begin,
         };
         let gone = needed.saturating_sub(BEFORE);
-        self.lines_before += line_ends(&self.held[..gone]);
+        self.lines.forget(&self.held, gone);
         self.held.drain(..gone);
         self.next -= gone;
         if let Place::Block(begin) = &mut self.place {
             *begin -= gone;
         }
         self.wanted = self.held.len() + PIECE;
+    }
+}
+
+/// How many lines have ended before a byte of what is held. The byte moves on with what is looked at, so
+/// that every byte is counted about once.
+#[derive(Debug, Default)]
+struct Lines {
+    at: usize,
+    ended: u64,
+}
+
+impl Lines {
+    fn advance(&mut self, held: &[u8], at: usize) {
+        if at >= self.at {
+            self.ended += line_ends(&held[self.at..at]);
+        } else {
+            self.ended -= line_ends(&held[at..self.at]);
+        }
+        self.at = at;
+    }
+
+    /// Moves with the rest when the first `gone` bytes are dropped.
+    fn forget(&mut self, held: &[u8], gone: usize) {
+        if self.at < gone {
+            self.advance(held, gone);
+        }
+        self.at -= gone;
     }
 }
 
