@@ -42,7 +42,8 @@ pub fn configured(cwd: &Path) -> Result<ConfiguredEnv, Failure> {
     Ok(found)
 }
 
-fn config_folders(cwd: &Path) -> Vec<PathBuf> {
+/// The folders whose configuration counts for `cwd`, the nearest first.
+pub fn config_folders(cwd: &Path) -> Vec<PathBuf> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::home_dir().map(|home| home.join(".cargo")));

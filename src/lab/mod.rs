@@ -13,6 +13,7 @@ pub mod observe;
 pub mod plan;
 pub mod program;
 pub mod series;
+pub mod toolchain;
 
 use crate::bench::selection::CargoFlags;
 use crate::failure::{Context, Failure, FailureKind};

@@ -128,6 +128,25 @@ pub fn run_delay(pid: i32) -> Option<f64> {
     (!delays.is_empty()).then(|| delays.iter().sum::<u64>() as f64 / 1e9)
 }
 
+/// Share of the last ten seconds in which at least one task waited, 0 to 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pressure {
+    /// For a processor.
+    pub cpu: Option<f64>,
+    /// For memory.
+    pub memory: Option<f64>,
+    /// For input or output.
+    pub io: Option<f64>,
+}
+
+/// What the kernel says about the last ten seconds.
+pub fn recent_pressure() -> Pressure {
+    let of = |name: &str| {
+        fs::read_to_string(format!("/proc/pressure/{name}")).ok().as_deref().and_then(some_recent)
+    };
+    Pressure { cpu: of("cpu"), memory: of("memory"), io: of("io") }
+}
+
 /// How far a counter has come; one that went backwards says nothing.
 fn grown(now: Option<u64>, before: Option<u64>) -> Option<u64> {
     now?.checked_sub(before?)
@@ -157,8 +176,17 @@ fn number(table: &str, name: &str) -> Option<u64> {
 
 /// The microseconds of `some` in a file of `/proc/pressure`.
 fn some_total(pressure: &str) -> Option<u64> {
+    some(pressure, "total=")?.parse().ok()
+}
+
+/// The share of ten seconds in `some`, which the kernel gives in percent.
+fn some_recent(pressure: &str) -> Option<f64> {
+    some(pressure, "avg10=")?.parse::<f64>().ok().map(|percent| percent / 100.0)
+}
+
+fn some<'a>(pressure: &'a str, field: &str) -> Option<&'a str> {
     let line = pressure.lines().find(|line| line.starts_with("some "))?;
-    line.split_whitespace().find_map(|field| field.strip_prefix("total=")?.parse().ok())
+    line.split_whitespace().find_map(|word| word.strip_prefix(field))
 }
 
 fn swapped(vmstat: &str) -> Option<u64> {
@@ -243,6 +271,12 @@ mod tests {
         let interval = between(texts(STAT, 0, 0), texts(STAT, 2_100_000, 0));
         assert_eq!(interval.psi_cpu_some, Some(1.0));
         assert_eq!(interval.busy_s, Some(0.0));
+    }
+
+    #[test]
+    fn the_recent_share_is_that_of_ten_seconds() {
+        assert_eq!(some_recent(&pressure(7)), Some(0.0013));
+        assert_eq!(some_recent(""), None);
     }
 
     #[test]

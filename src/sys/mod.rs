@@ -10,6 +10,7 @@ pub mod files;
 pub mod host;
 pub mod interrupt;
 pub mod invocation;
+pub mod kernel;
 pub mod process;
 pub mod quota;
 pub mod slot;

@@ -14,6 +14,18 @@ pub struct Quota {
     pub cpus: Option<f64>,
 }
 
+impl Quota {
+    /// Whether less than the machine is allowed, as far as is known.
+    pub fn is_limit(&self) -> Option<bool> {
+        self.cpus.map(f64::is_finite)
+    }
+
+    /// The number of processors, or `none`.
+    pub fn describe(&self) -> Option<String> {
+        self.cpus.map(|cpus| if cpus.is_finite() { cpus.to_string() } else { "none".to_owned() })
+    }
+}
+
 /// Reads the quota of this process.
 pub fn read() -> Quota {
     Quota { cpus: group().and_then(|group| group.cpus()) }
@@ -125,6 +137,14 @@ mod tests {
         assert_eq!(first_version("150000\n", "100000\n"), Some(1.5));
         assert_eq!(first_version("-1\n", "100000\n"), Some(f64::INFINITY));
         assert_eq!(first_version("", "100000"), None);
+    }
+
+    #[test]
+    fn no_quota_is_known_and_not_unknown() {
+        let described = |cpus| Quota { cpus }.describe();
+        assert_eq!(described(Some(0.5)).as_deref(), Some("0.5"));
+        assert_eq!(described(Some(f64::INFINITY)).as_deref(), Some("none"));
+        assert_eq!((described(None), Quota { cpus: None }.is_limit()), (None, None));
     }
 
     #[test]

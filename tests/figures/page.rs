@@ -3,7 +3,7 @@
 use crate::start::{root, target_directory};
 use cargo_perf_lab::failure::{Context, Failure, FailureKind};
 use cargo_perf_lab::git;
-use cargo_perf_lab::sys::{clock, files, host};
+use cargo_perf_lab::sys::{clock, files, host, kernel};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -93,11 +93,11 @@ impl Circumstances {
             "schema": "cargo-perf/figures",
             "date": self.date,
             "machine": {
-                "cpu_model": self.machine.cpu_model,
+                "cpu_model": self.machine.processor.name,
                 "logical_cpus": self.machine.logical_cpus,
                 "memory_bytes": self.machine.memory_bytes,
-                "kernel": self.machine.kernel,
-                "virtual_machine": self.machine.virtual_machine,
+                "kernel": kernel::settings().release,
+                "virtual_machine": self.machine.processor.virtual_machine,
                 "load_1min_before": self.machine.load_1min,
             },
             "commit": self.commit(),
@@ -140,11 +140,11 @@ impl Circumstances {
         let unknown = || "unknown".to_owned();
         format!(
             "{}, {} processors, {} of memory, kernel {}, virtual machine: {}",
-            machine.cpu_model.clone().unwrap_or_else(unknown),
+            machine.processor.name.clone().unwrap_or_else(unknown),
             machine.logical_cpus.map_or_else(unknown, |count| count.to_string()),
             machine.memory_bytes.map_or_else(unknown, |bytes| format!("{:.1} GiB", bytes as f64 / GIB)),
-            machine.kernel.clone().unwrap_or_else(unknown),
-            machine.virtual_machine.map_or("unknown", |virtual_machine| if virtual_machine {
+            kernel::settings().release.unwrap_or_else(unknown),
+            machine.processor.virtual_machine.map_or("unknown", |virtual_machine| if virtual_machine {
                 "yes"
             } else {
                 "no"
