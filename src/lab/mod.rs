@@ -11,6 +11,7 @@ pub mod measure;
 pub mod metrics;
 pub mod observe;
 pub mod plan;
+pub mod preflight;
 pub mod program;
 pub mod series;
 pub mod toolchain;

@@ -7,6 +7,7 @@ pub mod environment;
 pub mod event;
 pub mod external;
 pub mod format;
+pub mod gate;
 pub mod label;
 pub mod metric;
 pub mod noise;

@@ -128,6 +128,16 @@ pub fn run_delay(pid: i32) -> Option<f64> {
     (!delays.is_empty()).then(|| delays.iter().sum::<u64>() as f64 / 1e9)
 }
 
+/// Tasks that run or could run now, over the whole machine; the caller is one of them.
+pub fn tasks_running() -> Option<u64> {
+    running(&fs::read_to_string("/proc/loadavg").ok()?)
+}
+
+/// The fourth field of the load average is `running/all`.
+fn running(loadavg: &str) -> Option<u64> {
+    loadavg.split_whitespace().nth(3)?.split_once('/')?.0.parse().ok()
+}
+
 /// Share of the last ten seconds in which at least one task waited, 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Pressure {
@@ -277,6 +287,13 @@ mod tests {
     fn the_recent_share_is_that_of_ten_seconds() {
         assert_eq!(some_recent(&pressure(7)), Some(0.0013));
         assert_eq!(some_recent(""), None);
+    }
+
+    #[test]
+    fn running_tasks_stand_in_the_load_average() {
+        assert_eq!(running("0.42 0.43 0.79 3/88 20871\n"), Some(3));
+        assert_eq!(running("0.42"), None);
+        assert!(tasks_running().is_some_and(|count| count >= 1));
     }
 
     #[test]

@@ -109,6 +109,11 @@ pub fn own_cost() -> (Option<f64>, Option<u64>) {
     (cpu, peak)
 }
 
+/// Memory that can be used without swapping, in bytes.
+pub fn available_memory() -> Option<u64> {
+    kib_field(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")
+}
+
 /// The content of a file of one line, unless it is empty.
 pub(in crate::sys) fn line(path: impl AsRef<Path>) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;

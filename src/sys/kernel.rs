@@ -59,7 +59,7 @@ pub fn settings() -> Settings {
         release: line("/proc/sys/kernel/osrelease"),
         cmdline_sha256: line("/proc/cmdline").map(|text| files::sha256_bytes(text.as_bytes())),
         mitigations_sha256: mitigations(Path::new("/sys/devices/system/cpu/vulnerabilities")),
-        governor: cpufreq("scaling_governor"),
+        governor: governor(),
         frequency_driver: cpufreq("scaling_driver"),
         turbo: turbo(),
         min_mhz: mhz("cpuinfo_min_freq"),
@@ -72,6 +72,11 @@ pub fn settings() -> Settings {
         libc: libc(),
         boot_id: line("/proc/sys/kernel/random/boot_id"),
     }
+}
+
+/// The frequency governor of the first processor.
+pub fn governor() -> Option<String> {
+    line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 }
 
 /// Reads what we may see.

@@ -3,6 +3,7 @@
 //! Nothing here knows what a benchmark is.
 
 pub mod capture;
+pub mod census;
 pub mod clock;
 pub mod counters;
 pub mod ended;
@@ -14,4 +15,5 @@ pub mod kernel;
 pub mod process;
 pub mod quota;
 pub mod slot;
+pub mod spin;
 pub mod tree;
