@@ -5,6 +5,7 @@ pub mod baseline;
 pub mod baselines;
 pub mod choosing;
 pub mod completions;
+pub mod doctor;
 pub mod emit;
 pub mod guide;
 pub mod list;
@@ -53,6 +54,7 @@ enum Command {
     Guide(guide::Args),
     Man(man::Args),
     Completions(completions::Args),
+    Doctor(doctor::Args),
 }
 
 impl Command {
@@ -64,6 +66,7 @@ impl Command {
             Self::Guide(_) => ("guide", None),
             Self::Man(_) => ("man", None),
             Self::Completions(_) => ("completions", None),
+            Self::Doctor(_) => ("doctor", None),
         }
     }
 
@@ -75,6 +78,7 @@ impl Command {
             Self::Guide(args) => Ok(guide::run(&args)),
             Self::Man(args) => man::run(&args),
             Self::Completions(args) => Ok(completions::run(&args)),
+            Self::Doctor(args) => doctor::run(&args, global, interrupt, printer),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Lab<'_> {
 }
 
 /// The machine, its settings, and the circumstances.
-fn machine(checkout: Checkout, lock_wait: Duration) -> (Machine, Soft, Context) {
+pub fn machine(checkout: Checkout, lock_wait: Duration) -> (Machine, Soft, Context) {
     let facts = host::facts();
     let settings = kernel::settings();
     let pressure = counters::recent_pressure();

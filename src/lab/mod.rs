@@ -3,6 +3,7 @@
 //! It knows nothing of phases, state files or terminals.
 
 pub mod catalogue;
+pub mod doctor;
 pub mod externals;
 pub mod facts;
 pub mod fork;
@@ -15,6 +16,7 @@ pub mod preflight;
 pub mod program;
 pub mod series;
 pub mod toolchain;
+pub mod tools;
 
 use crate::bench::selection::CargoFlags;
 use crate::failure::{Context, Failure, FailureKind};
@@ -53,7 +55,8 @@ impl<'a> Lab<'a> {
         let scratch = tempfile::Builder::new()
             .prefix("cargo-perf-")
             .tempdir()
-            .context(FailureKind::Environment, || "no temporary folder can be made".to_owned())?;
+            .context(FailureKind::Environment, || "no temporary folder can be made".to_owned())
+            .map_err(|failure| failure.hint("name a folder that can be written in TMPDIR"))?;
         Ok(Self { cwd, flags, timeout, build_shown, interrupt, listener, scratch })
     }
 

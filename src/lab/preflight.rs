@@ -2,7 +2,8 @@
 
 use super::Lab;
 use crate::failure::Failure;
-use crate::model::gate::{Check, Need, Probe, State, Verdict, checks, verdict};
+use crate::model::checkup::Preflight;
+use crate::model::gate::{Need, Probe, checks};
 use crate::sys::census::Census;
 use crate::sys::counters::{Counters, tasks_running};
 use crate::sys::spin::{Spin, spin};
@@ -21,17 +22,6 @@ pub struct Order {
     pub need: Need,
 }
 
-/// What a probe found, and what that means.
-#[derive(Debug, Clone)]
-pub struct Preflight {
-    /// What was found.
-    pub probe: Probe,
-    /// Against the limits.
-    pub checks: Vec<Check>,
-    /// Together.
-    pub verdict: Verdict,
-}
-
 impl Order {
     /// The probe of `doctor`: a second.
     pub fn thorough() -> Self {
@@ -41,33 +31,6 @@ impl Order {
     /// The probe before each measurement: under half a second in all.
     pub fn quick() -> Self {
         Self { length: Duration::from_millis(300), ..Self::thorough() }
-    }
-}
-
-impl Preflight {
-    /// Judges what a probe found.
-    pub fn of(probe: Probe, need: &Need) -> Self {
-        let checks = checks(&probe, need);
-        let verdict = verdict(&checks);
-        Self { probe, checks, verdict }
-    }
-
-    /// One sentence for each sign of noise, and for each setting that disturbs.
-    pub fn warnings(&self) -> Vec<String> {
-        self.in_state(State::Warn).map(|check| check.text.clone()).collect()
-    }
-
-    /// Why measuring is refused, when it is.
-    pub fn refusal(&self) -> Option<Failure> {
-        let reasons: Vec<&str> = self.in_state(State::Block).map(|check| check.text.as_str()).collect();
-        (!reasons.is_empty()).then(|| {
-            Failure::environment(format!("this machine cannot measure now: {}", reasons.join("; ")))
-                .hint("free memory or raise the quota; `cargo perf doctor` shows each check and its limit")
-        })
-    }
-
-    fn in_state(&self, state: State) -> impl Iterator<Item = &Check> {
-        self.checks.iter().filter(move |check| check.state == state)
     }
 }
 
@@ -99,7 +62,8 @@ impl Lab<'_> {
             quota: quota::read(),
             available_bytes: host::available_memory(),
         };
-        Ok(Preflight::of(probe, &order.need))
+        let checks = checks(&probe, &order.need);
+        Ok(Preflight::of(probe, checks))
     }
 
     /// The median number of tasks, besides this one, that want to run.
@@ -116,26 +80,4 @@ impl Lab<'_> {
 
 fn least(spins: &[Spin], of: fn(&Spin) -> f64) -> Option<f64> {
     spins.iter().map(of).min_by(f64::total_cmp)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::failure::FailureKind;
-    use crate::sys::counters::Interval;
-
-    #[test]
-    fn a_swapping_machine_is_refused_with_the_reason() {
-        let interval = Interval { swapped_pages: Some(12), ..Interval::default() };
-        let preflight = Preflight::of(Probe { interval, ..Probe::default() }, &Order::quick().need);
-        let refusal = preflight.refusal().expect("refused");
-        assert_eq!((preflight.verdict, refusal.kind), (Verdict::Refused, FailureKind::Environment));
-        assert!(refusal.message.contains("12 pages"), "{refusal}");
-    }
-
-    #[test]
-    fn a_machine_that_tells_nothing_is_not_refused() {
-        let preflight = Preflight::of(Probe::default(), &Order::quick().need);
-        assert!(preflight.refusal().is_none() && preflight.warnings().is_empty());
-    }
 }

@@ -63,6 +63,11 @@ pub enum Event {
         /// Time it was asked for, when it was.
         asked_s: Option<f64>,
     },
+    /// The machine is looked at.
+    Examining {
+        /// What is looked at now.
+        what: String,
+    },
     /// The command has ended without its result.
     Failed {
         /// The cause, in one line.

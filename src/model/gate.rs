@@ -241,13 +241,16 @@ fn runnable(probe: &Probe) -> Check {
 
 fn steal(probe: &Probe) -> Check {
     let seconds = probe.interval.steal_s.unwrap_or_default();
-    noise("steal", noise::steal(&probe.interval), "share", "a hypervisor withholds less than 0.2 %").judge(
-        "the kernel does not count what a hypervisor withholds",
-        |share| {
-            let state = warn_if(share >= 0.002 && seconds > STEAL_S);
-            (state, format!("a hypervisor withheld {} of processor time", percent(share)))
-        },
+    noise(
+        "steal",
+        noise::steal(&probe.interval),
+        "share",
+        "a hypervisor withholds less than 0.2 %, or two clock ticks",
     )
+    .judge("the kernel does not count what a hypervisor withholds", |share| {
+        let state = warn_if(share >= 0.002 && seconds > STEAL_S);
+        (state, format!("a hypervisor withheld {} of processor time", percent(share)))
+    })
 }
 
 fn processes(probe: &Probe) -> Check {

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod bench;
+pub mod checkup;
 pub mod duration;
 pub mod environment;
 pub mod event;

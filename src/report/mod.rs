@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod block;
+pub mod doctor;
 pub mod envelope;
 pub mod guide;
 pub mod listing;

@@ -2,6 +2,7 @@
 
 use super::files;
 use super::host::line;
+use serde::Serialize;
 use std::fs;
 use std::path::Path;
 
@@ -41,7 +42,7 @@ pub struct Settings {
 }
 
 /// What the kernel lets us see of processes and processors.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Permissions {
     /// `kernel.perf_event_paranoid`.
     pub perf_event_paranoid: Option<i64>,

@@ -3,6 +3,7 @@
 //! A container or a service may grant less than the machine has. Both versions of control groups are
 //! read; what is hidden behind a namespace cannot be seen, and is `None`.
 
+use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,60 @@ impl Quota {
     pub fn describe(&self) -> Option<String> {
         self.cpus.map(|cpus| if cpus.is_finite() { cpus.to_string() } else { "none".to_owned() })
     }
+}
+
+/// What control groups there are, and whether we could make our own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ControlGroups {
+    /// `1`, `2`, `hybrid` when both are mounted, or `none`.
+    pub version: Option<&'static str>,
+    /// Whether processors can be limited in our group.
+    pub cpu: Option<bool>,
+    /// Whether memory can be limited in our group.
+    pub memory: Option<bool>,
+    /// Whether we may make a group below our own.
+    pub writable: Option<bool>,
+}
+
+/// Looks at the control groups of this process.
+pub fn control_groups() -> ControlGroups {
+    let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else { return ControlGroups::default() };
+    let Ok(membership) = fs::read_to_string("/proc/self/cgroup") else { return ControlGroups::default() };
+    let group = locate(&membership, &mounts);
+    let offered =
+        group.as_ref().and_then(|group| fs::read_to_string(group.path.join("cgroup.controllers")).ok());
+    let has = |name: &str| {
+        let listed =
+            offered.as_deref().is_some_and(|offered| offered.split_whitespace().any(|one| one == name));
+        Some(listed || old_controllers(&membership).any(|one| one == name))
+    };
+    let may = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    ControlGroups {
+        version: Some(version(&mounts)),
+        cpu: has("cpu"),
+        memory: has("memory"),
+        writable: group.map(|group| may(&group.path)),
+    }
+}
+
+fn version(mounts: &str) -> &'static str {
+    let is_mounted = |kind: &str| {
+        let of = |line: &str| {
+            line.split_once(" - ").is_some_and(|(_, behind)| behind.split(' ').next() == Some(kind))
+        };
+        mounts.lines().any(of)
+    };
+    match (is_mounted("cgroup"), is_mounted("cgroup2")) {
+        (true, true) => "hybrid",
+        (true, false) => "1",
+        (false, true) => "2",
+        (false, false) => "none",
+    }
+}
+
+/// The controllers that are in hierarchies of the old version.
+fn old_controllers(membership: &str) -> impl Iterator<Item = &str> {
+    membership.lines().filter_map(|line| line.split(':').nth(1)).flat_map(|names| names.split(','))
 }
 
 /// Reads the quota of this process.
@@ -152,6 +207,16 @@ mod tests {
         assert_eq!(throttled("usage_usec 1\nnr_throttled 2\nthrottled_usec 345\n"), Some(345));
         assert_eq!(throttled("nr_periods 0\nnr_throttled 0\nthrottled_time 345000\n"), Some(345));
         assert_eq!(throttled("usage_usec 1\n"), None);
+    }
+
+    #[test]
+    fn the_version_is_what_is_mounted() {
+        let old = "32 31 0:29 / /c/cpu rw - cgroup cgroup rw,cpu\n";
+        let new = "33 31 0:30 / /c/unified rw - cgroup2 cgroup2 rw\n";
+        assert_eq!((version(old), version(new), version("")), ("1", "2", "none"));
+        assert_eq!(version(&format!("{old}{new}")), "hybrid");
+        let names: Vec<&str> = old_controllers("4:memory:/a\n3:cpu,cpuacct:/b\n0::/\n").collect();
+        assert_eq!(names, ["memory", "cpu", "cpuacct", ""]);
     }
 
     #[test]

@@ -132,6 +132,12 @@ pub fn holder() -> Option<Holder> {
     lock_paths().iter().find_map(|path| holder_of(path))
 }
 
+/// The files of the lock, each with the reason why it cannot be used.
+pub fn lock_files() -> Vec<(PathBuf, Option<String>)> {
+    let problem = |path: &Path| open(path).err().map(|error| error.to_string());
+    lock_paths().into_iter().map(|path| (path.clone(), problem(&path))).collect()
+}
+
 fn busy(holder: Option<&Holder>) -> Failure {
     let who = holder.map_or_else(|| "an unknown process".to_owned(), Holder::describe);
     Failure::new(FailureKind::Busy, format!("another benchmark holds the machine: {who}"))

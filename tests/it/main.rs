@@ -9,6 +9,7 @@ mod baseline;
 mod baselines;
 mod criterion;
 mod discovery;
+mod doctor;
 mod documents;
 mod guide;
 mod manual;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         manual::trials(),
         bad_input::trials(),
         discovery::trials(),
+        doctor::trials(),
         criterion::trials(),
         baseline::trials(),
         baselines::trials(),

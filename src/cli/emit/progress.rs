@@ -37,7 +37,7 @@ impl Progress {
                 None
             }
             Event::Running { .. } => self.due().then(|| describe(event)),
-            Event::WaitingForMachine { .. } => {
+            Event::WaitingForMachine { .. } | Event::Examining { .. } => {
                 let line = describe(event);
                 if self.terminal {
                     self.draw(&line, 0.0, 1.0);
@@ -128,6 +128,7 @@ fn describe(event: &Event) -> String {
             let wall = wall_s.map(|wall| format!(", about {} in all", seconds(wall))).unwrap_or_default();
             format!("plan: {each}{measured_s} s measured{forks}{wall}")
         }
+        Event::Examining { what } => format!("looking at {what}"),
         Event::PilotStarted { bench } => format!("trying {bench} once"),
         Event::ForkFinished { bench, forks, measured_s, target_s, left_s } => format!(
             "{bench}: {measured_s:.1} of {target_s} s measured in {}, {} left",
