@@ -7,6 +7,7 @@ mod counting;
 mod driven;
 mod grammar;
 mod listing;
+mod noise;
 mod overhead;
 mod own_cost;
 mod page;
@@ -22,12 +23,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// What can be named on the command line, with what measures it.
-const PARTS: [(&str, Measure); 5] = [
+const PARTS: [(&str, Measure); 6] = [
     ("overhead", overhead::measure),
     ("list", listing::measure),
     ("driven", driven::measure),
     ("grammar", grammar::measure),
     ("counting", counting::measure),
+    ("noise", noise::measure),
 ];
 
 type Measure = fn(&Setting) -> Result<Vec<Figure>, Failure>;
