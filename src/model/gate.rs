@@ -30,6 +30,9 @@ const BUILDERS: [&str; 12] = [
 ];
 /// Steal is counted in clock ticks; two of them may be rounding.
 const STEAL_S: f64 = 0.02;
+/// A short probe must not fail over a single task that woke up: so much time in all is nobody's noise.
+const WAITED_S: f64 = 0.02;
+const LOST_S: f64 = 0.01;
 
 /// What a probe of the machine found. Shares are 0 to 1.
 #[derive(Debug, Clone, Default)]
@@ -208,7 +211,7 @@ fn spin(probe: &Probe) -> Check {
                 percent(share),
                 percent(stalled)
             );
-            (warn_if(share < 0.99), text)
+            (warn_if(share < 0.99 && (1.0 - share) * probe.seconds > LOST_S), text)
         },
     )
 }
@@ -221,7 +224,8 @@ fn pressure(probe: &Probe) -> Check {
         "tasks wait for a processor below 2 % of the time",
     )
     .judge("the kernel does not account for waiting (PSI)", |share| {
-        (warn_if(share >= 0.02), format!("tasks waited for a processor {} of the time", percent(share)))
+        let state = warn_if(share >= 0.02 && share * probe.seconds > WAITED_S);
+        (state, format!("tasks waited for a processor {} of the time", percent(share)))
     })
 }
 
@@ -445,6 +449,21 @@ mod tests {
     fn a_tick_or_two_of_steal_may_be_rounding() {
         let checks = with(|probe| probe.interval.steal_s = Some(0.02));
         assert_eq!(state("steal", &checks), State::Ok);
+    }
+
+    #[test]
+    fn a_task_that_woke_up_once_does_not_fail_a_short_probe() {
+        let short = with(|probe| {
+            probe.seconds = 0.3;
+            probe.on_cpu = Some(0.98);
+            probe.interval.psi_cpu_some = Some(0.04);
+        });
+        assert_eq!(verdict(&short), Verdict::Quiet);
+        let busy = with(|probe| {
+            probe.seconds = 0.3;
+            probe.on_cpu = Some(0.9);
+        });
+        assert_eq!(verdict(&busy), Verdict::Noisy);
     }
 
     #[test]

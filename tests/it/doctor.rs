@@ -7,7 +7,8 @@ use cargo_util::paths::resolve_executable;
 use libtest_mimic::Trial;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         it_says_everything_it_knows_under_json,
         a_busy_process_is_named_and_the_machine_is_noisy,
         tools_that_are_missing_say_what_that_costs,
+        tools_that_fail_or_hang_are_found_and_their_problem_named,
         without_cargo_a_measurement_is_refused,
         outside_of_a_project_there_is_still_a_machine,
         a_state_folder_that_cannot_be_written_is_refused,
@@ -166,6 +168,37 @@ fn tools_that_are_missing_say_what_that_costs() {
     }
     let text = doctor().run().stdout;
     assert!(text.lines().any(|line| line.contains("node") && line.contains("missing: ")), "{text}");
+}
+
+fn tools_that_fail_or_hang_are_found_and_their_problem_named() {
+    let _machine = machine();
+    let sandbox = Sandbox::bare();
+    let plant = |name: &str, script: &str| {
+        let path = sandbox.path(name);
+        sandbox.write(name, &format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it can be made executable");
+    };
+    plant("node", "exit 3");
+    plant("java", "echo \"$(printf '\\033[31m')version 17\" >&2");
+    plant("go", "exec /bin/sleep 300");
+    let doctor = || {
+        let perf = sandbox.perf(["doctor"]).env("PATH", &sandbox.project);
+        perf.env("CARGO", program("cargo")).env("RUSTC", program("rustc"))
+    };
+    let (ended, result) = probed(doctor);
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    let problem = |name: &str| {
+        let tool = tool(&result, name);
+        assert_eq!((&tool["found"], &tool["version"]), (&Value::Bool(true), &Value::Null), "{tool}");
+        tool["problem"].as_str().expect("a problem").to_owned()
+    };
+    assert_eq!(problem("node"), "it exited with code 3");
+    assert!(problem("go").contains("10 s"), "{}", problem("go"));
+    assert_eq!(tool(&result, "java")["version"], "version 17");
+    assert!(ended.wall < Duration::from_secs(60), "{:?}", ended.wall);
+    // What takes long is said to take long.
+    assert!(ended.stderr.contains("looking at"), "{}", ended.stderr);
+    sandbox.assert_no_process_left();
 }
 
 fn without_cargo_a_measurement_is_refused() {
