@@ -3,7 +3,7 @@
 use super::Lab;
 use super::toolchain::{self, Sources};
 use crate::bench::discover::Workspace;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::model::environment::{Build, Context, Environment, Identity, Machine, Soft};
 use crate::sys::invocation::{Invocation, Output};
 use crate::sys::process::{self, Alone};
@@ -61,7 +61,8 @@ impl Lab<'_> {
             profile: sources.profile(self.flags.profile.as_deref().unwrap_or("bench")),
             lockfile_sha256: workspace
                 .and_then(|workspace| files::sha256(&workspace.root.join("Cargo.lock")).ok()),
-            runtime: Some("none".to_owned()),
+            // What a program that is no bench runs on is known to whoever starts it.
+            runtime: workspace.map(|_| "none".to_owned()),
         }
     }
 
@@ -69,7 +70,12 @@ impl Lab<'_> {
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let output = Output::Recorded { log: self.scratch_log("rustc-version"), log_limit: 1 << 16 };
         let invocation = Invocation::new([rustc, "-vV".into()], &self.cwd, output);
-        let ended = process::run(&invocation, &mut Alone, self.interrupt)?;
+        let ended = match process::run(&invocation, &mut Alone, self.interrupt) {
+            Ok(ended) => ended,
+            // A program that is no bench can be measured without a compiler.
+            Err(failure) if failure.kind == FailureKind::Environment => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
         let line =
             ended.stdout.tail.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();
         Ok((ended.exit.is_success() && !line.is_empty()).then(|| line.join("; ")))
