@@ -41,6 +41,19 @@ pub fn ask(invocation: Invocation, mode: RunMode, parameter: Option<&str>) -> In
     )
 }
 
+/// The invocation in which Gradle starts no daemon: one that lives already keeps the environment of the
+/// call that started it, and would measure what that one was asked for.
+pub fn without_daemon(invocation: Invocation) -> Invocation {
+    let name = invocation.argv.first().map(Path::new).and_then(Path::file_name);
+    if !name.is_some_and(|name| name == "gradle" || name == "gradlew") {
+        return invocation;
+    }
+    let own = invocation.env.get("GRADLE_OPTS").cloned().unwrap_or_else(|| std::env::var_os("GRADLE_OPTS"));
+    let mut options = own.unwrap_or_default();
+    options.push(" -Dorg.gradle.daemon=false");
+    invocation.env("GRADLE_OPTS", options)
+}
+
 /// The invocation of a bench that is told what to do in another way.
 pub fn silent(invocation: Invocation) -> Invocation {
     let names = [perf_harness::MODE, perf_harness::DURATION, perf_harness::WARM_UP, perf_harness::PARAMETER];
@@ -67,6 +80,19 @@ fn set<const N: usize>(mut invocation: Invocation, variables: [(&str, Option<OsS
 mod tests {
     use super::*;
     use crate::sys::invocation::Output;
+
+    #[test]
+    fn gradle_alone_is_kept_from_its_daemon() {
+        let start = |program: &str| {
+            let output = Output::Recorded { log: "log".into(), log_limit: 0 };
+            without_daemon(Invocation::new([program], "/", output).env("GRADLE_OPTS", "-Xmx1g"))
+        };
+        for program in ["gradle", "./gradlew"] {
+            let options = variable(&start(program), "GRADLE_OPTS").expect("set");
+            assert_eq!(options, "-Xmx1g -Dorg.gradle.daemon=false");
+        }
+        assert_eq!(variable(&start("mvn"), "GRADLE_OPTS").as_deref(), Some("-Xmx1g"));
+    }
 
     fn variable(invocation: &Invocation, name: &str) -> Option<String> {
         invocation.env.get(name).expect("decided").clone().map(|value| value.into_string().expect("text"))

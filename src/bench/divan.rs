@@ -30,7 +30,8 @@ pub fn measure(id: &str, request: ForkRequest) -> Vec<OsString> {
     arguments.push(request.samples.to_string().into());
     arguments.push("--min-time".into());
     arguments.push(format!("{:.6}", request.measured.as_secs_f64()).into());
-    arguments.extend(["--exact", "--", id].map(OsString::from));
+    // Otherwise the time that inputs take to make counts as measured, and little is left for the bench.
+    arguments.extend(["--skip-ext-time", "true", "--exact", "--", id].map(OsString::from));
     arguments
 }
 

@@ -13,6 +13,7 @@ use crate::investigation::advance::{Applied, advance};
 use crate::investigation::baseline::{Measured, outcome};
 use crate::lab::catalogue::{Catalogue, Entry};
 use crate::lab::facts::Checkout;
+use crate::lab::preflight::Order;
 use crate::lab::{Lab, plan};
 use crate::model::bench::Benchmark;
 use crate::model::event::Event;
@@ -214,7 +215,11 @@ impl Job<'_> {
         let slot = self.take_machine(lab, &run)?;
         let checkout =
             Checkout { dirty: head.as_ref().map(|head| head.dirty), commit: head.map(|head| head.commit) };
-        let environment = lab.environment(workspace, checkout, slot.waited)?;
+        let mut environment = lab.environment(workspace, checkout, slot.waited)?;
+        if let Some(runtime) = self.entries.iter().find_map(|entry| entry.external_program()) {
+            environment.build.runtime = lab.runtime_of(runtime)?;
+        }
+        environment.context.doctor = Some(self.probe(lab)?);
         let mut benches = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let bench_folder = folder.join(format!("bench-{}", index + 1));
@@ -234,6 +239,19 @@ impl Job<'_> {
             recorded_at: clock::now_rfc3339(),
             file: files::relative(&self.layout.baseline(self.label), &self.layout.root),
         })
+    }
+
+    /// Looks whether the machine is fit to measure; what disturbs is a warning, what makes a measurement
+    /// worthless refuses it. Returns the verdict.
+    fn probe(&self, lab: &mut Lab<'_>) -> Result<String, Failure> {
+        let found = lab.preflight(&Order::quick())?;
+        for text in found.warnings() {
+            lab.report(Event::Warning { text });
+        }
+        match found.refusal() {
+            Some(failure) if self.request.measuring.noise_accepted.is_none() => Err(failure),
+            _ => Ok(found.verdict.name().to_owned()),
+        }
     }
 
     fn take_machine(&self, lab: &mut Lab<'_>, run: &str) -> Result<Slot, Failure> {

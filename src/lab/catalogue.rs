@@ -193,6 +193,14 @@ impl Entry {
         };
         Self { benchmark, program: Program::External(external) }
     }
+
+    /// The program that an external benchmark starts first.
+    pub fn external_program(&self) -> Option<&str> {
+        match &self.program {
+            Program::External(external) => external.argv.first().map(String::as_str),
+            Program::Bench(_) => None,
+        }
+    }
 }
 
 impl Catalogue {

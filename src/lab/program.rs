@@ -172,7 +172,7 @@ impl Job<'_> {
                 let mut invocation = Invocation::new(&external.argv, &external.directory, output);
                 let set = external.env.iter().map(|(name, value)| (name.clone(), Some(value.into())));
                 invocation.env.extend(set);
-                invocation
+                contract::without_daemon(invocation)
             }
         }
     }

@@ -51,6 +51,24 @@ impl Lab<'_> {
         Ok(tools)
     }
 
+    /// The runtime below `program`, with its version; unknown for a program that is none of those that
+    /// start benchmarks in other languages.
+    pub fn runtime_of(&mut self, program: &str) -> Result<Option<String>, Failure> {
+        let name = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program);
+        let (runtime, argument) = match name {
+            "node" | "npm" | "npx" | "pnpm" | "yarn" => ("node", "--version"),
+            "pytest" => ("python3", "--version"),
+            name if name.starts_with("python") => (program, "--version"),
+            "go" => ("go", "version"),
+            "java" | "mvn" | "mvnw" | "gradle" | "gradlew" => ("java", "-version"),
+            _ => return Ok(None),
+        };
+        let version = self.version("runtime", runtime.into(), argument)?;
+        Ok(version
+            .ok()
+            .map(|version| if version.starts_with('v') { format!("{runtime} {version}") } else { version }))
+    }
+
     fn tool(
         &mut self,
         name: &str,
