@@ -5,7 +5,7 @@ use crate::failure::{Context, Failure, FailureKind};
 use crate::store::config::{self, Config};
 use crate::store::layout::{Layout, ProcessEnvironment, find_root};
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The place a command works in.
 #[derive(Debug)]
@@ -45,7 +45,10 @@ impl Session {
         })?;
         let config = config::read(&root)?;
         let layout = Layout::choose(&root, global.state_dir.as_deref(), &config, &ProcessEnvironment)?;
-        let has_manifest = start.ancestors().any(|folder| folder.join("Cargo.toml").is_file());
+        // A project in another language may lie below a cargo workspace that is none of its business.
+        let own = |folder: &&Path| config.external.is_empty() || folder.starts_with(&root);
+        let has_manifest =
+            start.ancestors().take_while(own).any(|folder| folder.join("Cargo.toml").is_file());
         Ok(Self { cwd, layout, config, has_manifest })
     }
 }
