@@ -1,7 +1,8 @@
 //! What a look at the machine found: tools, lock, state folder, settings, noise; and what follows.
 
 use super::environment::{Machine, Soft};
-use super::gate::{Check, Probe, State, Verdict, verdict};
+use super::gate::{Check, Probe, State, Verdict, causes, verdict};
+use super::noise::Cause;
 use crate::failure::Failure;
 use crate::sys::kernel::Permissions;
 use crate::sys::quota::ControlGroups;
@@ -37,6 +38,11 @@ impl Preflight {
             Failure::environment(format!("this machine cannot measure now: {}", reasons.join("; ")))
                 .hint("free memory or raise the quota; `cargo perf doctor` shows each check and its limit")
         })
+    }
+
+    /// What the noise comes from; empty on a quiet machine.
+    pub fn causes(&self) -> Vec<Cause> {
+        causes(&self.checks)
     }
 
     fn reasons(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use crate::sys::counters::Interval;
 use crate::sys::quota::Quota;
 use serde::Serialize;
 
-use super::noise;
+use super::noise::{self, Cause};
 
 /// A process above this share of one processor is named, whatever it is.
 const NAMED: f64 = 0.20;
@@ -150,14 +150,34 @@ pub fn verdict(checks: &[Check]) -> Verdict {
     }
 }
 
+/// What the checks that did not pass point at; empty when all is quiet.
+///
+/// A busy loop that was disturbed while nothing else stands out is unexplained.
+pub fn causes(checks: &[Check]) -> Vec<Cause> {
+    let cause = |check: &Check| match check.name {
+        "pressure" | "runnable" | "processes" => Some(Cause::Contention),
+        "steal" => Some(Cause::Hypervisor),
+        "swap" => Some(Cause::MemoryPressure),
+        "outer-quota" => Some(Cause::OuterQuota),
+        _ => None,
+    };
+    let failed = |check: &&Check| check.state >= State::Warn;
+    let mut found: Vec<Cause> = checks.iter().filter(failed).filter_map(cause).collect();
+    found.dedup();
+    if found.is_empty() && checks.iter().any(|check| check.name == "spin" && check.state == State::Warn) {
+        found.push(Cause::Unexplained);
+    }
+    found
+}
+
 /// All checks, in a fixed order.
 pub fn checks(probe: &Probe, need: &Need) -> Vec<Check> {
     vec![
         spin(probe),
         pressure(probe),
         runnable(probe),
-        steal(probe),
         processes(probe),
+        steal(probe),
         swap(probe),
         memory(probe, need),
         quota(probe, need),
@@ -399,6 +419,24 @@ mod tests {
             let checks = with(change);
             assert_eq!((state(name, &checks), verdict(&checks)), (State::Warn, Verdict::Noisy), "{name}");
         }
+    }
+
+    #[test]
+    fn what_disturbs_is_told_apart() {
+        let causes_with = |change: Change| causes(&with(change));
+        assert_eq!(causes_with(|_| {}), []);
+        assert_eq!(causes_with(|probe| probe.interval.psi_cpu_some = Some(0.5)), [Cause::Contention]);
+        assert_eq!(causes_with(|probe| probe.interval.steal_s = Some(0.1)), [Cause::Hypervisor]);
+        assert_eq!(causes_with(|probe| probe.on_cpu = Some(0.9)), [Cause::Unexplained]);
+        assert_eq!(causes_with(|probe| probe.quota.cpus = Some(0.5)), [Cause::OuterQuota]);
+        let all = causes_with(|probe| {
+            probe.on_cpu = Some(0.4);
+            probe.runnable = Some(2.0);
+            probe.interval.psi_cpu_some = Some(0.9);
+            probe.interval.steal_s = Some(0.1);
+            probe.processes[0].share = 0.9;
+        });
+        assert_eq!(all, [Cause::Contention, Cause::Hypervisor]);
     }
 
     #[test]

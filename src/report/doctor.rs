@@ -57,6 +57,7 @@ fn probe_json(preflight: &Preflight) -> Value {
         .collect();
     json!({
         "verdict": preflight.verdict,
+        "causes": preflight.causes(),
         "seconds": probe.seconds,
         "cpus": probe.cpus,
         "on_cpu": probe.on_cpu,
@@ -208,6 +209,11 @@ fn conclusion(checkup: &Checkup) -> String {
         Verdict::Refused => "refused: a measurement would not start",
     };
     let mut text = format!("verdict: {said}\n");
+    let causes: Vec<String> =
+        checkup.preflight.iter().flat_map(Preflight::causes).map(|cause| cause.to_string()).collect();
+    if !causes.is_empty() {
+        let _ = writeln!(text, "causes: {}", causes.join("; "));
+    }
     for reason in checkup.obstacles().iter().chain(&checkup.warnings()) {
         let _ = writeln!(text, "  - {reason}");
     }

@@ -83,8 +83,8 @@ fn it_says_everything_it_knows_under_json() {
         "spin",
         "pressure",
         "runnable",
-        "steal",
         "processes",
+        "steal",
         "swap",
         "memory",
         "outer-quota",
@@ -127,6 +127,8 @@ fn a_busy_process_is_named_and_the_machine_is_noisy() {
     assert_eq!(ended.json()["error"]["kind"], "environment");
     assert!(ended.stderr.contains("--strict"), "{}", ended.stderr);
     assert_eq!(result["verdict"], "noisy");
+    let causes = result["probe"]["causes"].as_array().expect("causes");
+    assert!(causes.contains(&Value::from("contention")), "{causes:?}");
     let processes = result["probe"]["processes"].as_array().expect("processes");
     for planted in &spinning {
         let found = processes.iter().find(|process| process["pid"] == planted.0.id());
