@@ -126,7 +126,8 @@ fn describe(event: &Event) -> String {
             };
             let forks = forks.map(|count| format!(" in {}", units::count(count, "fork"))).unwrap_or_default();
             let wall = wall_s.map(|wall| format!(", about {} in all", seconds(wall))).unwrap_or_default();
-            format!("plan: {each}{measured_s} s measured{forks}{wall}")
+            let measured = units::plain(*measured_s);
+            format!("plan: {each}{measured} s measured{forks}{wall}")
         }
         Event::Examining { what } => format!("looking at {what}"),
         Event::PilotStarted { bench } => format!("trying {bench} once"),
