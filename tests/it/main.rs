@@ -11,6 +11,7 @@ mod criterion;
 mod discovery;
 mod doctor;
 mod documents;
+mod external;
 mod guide;
 mod manual;
 mod runner;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         criterion::trials(),
         baseline::trials(),
         baselines::trials(),
+        external::trials(),
         terminal::trials(),
         runner::trials(),
     ];

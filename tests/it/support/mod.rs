@@ -1,5 +1,6 @@
 //! What the tests stand on: sandboxes, runs of the program, and what can be told from its traces.
 
+pub mod cases;
 pub mod perf;
 pub mod sandbox;
 pub mod traces;
