@@ -2,10 +2,15 @@
 
 mod arguments;
 mod benches;
+mod externals;
+mod metrics;
 mod state;
 
 use libtest_mimic::Trial;
 
 pub fn trials() -> Vec<Trial> {
-    [arguments::trials(), state::trials(), benches::trials()].into_iter().flatten().collect()
+    [arguments::trials(), state::trials(), benches::trials(), metrics::trials(), externals::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
