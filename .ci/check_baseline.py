@@ -12,11 +12,14 @@ import sys
 
 
 def samples_of(bench, state):
-    """The coded samples of each fork, from the document or the file beside it."""
+    """The coded samples of each fork that counts, from the document or the file beside it."""
     if "raw" in bench:
         packed = (state / bench["raw"]["path"]).read_bytes()
-        return json.loads(gzip.decompress(packed))
-    return [fork["samples"] for fork in bench["forks"]]
+        coded = json.loads(gzip.decompress(packed))
+    else:
+        coded = [fork["samples"] for fork in bench["forks"]]
+    # A fork that was disturbed was measured anew and counts in nothing.
+    return [samples for samples, fork in zip(coded, bench["forks"], strict=True) if "set_aside" not in fork]
 
 
 def main():

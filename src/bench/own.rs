@@ -5,11 +5,24 @@
 use super::reading::{Live, Reading, Values};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::baseline::Allocations;
+use crate::model::metric::MetricValues;
 use crate::model::samples::{Samples, Sampling};
 use perf_harness::report::{Measured, Report, ReportError};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+
+/// What the crate prints of the samples themselves.
+const OF_THE_SAMPLES: [&str; 7] = [
+    "iterations",
+    "measured_s",
+    "mean_ns",
+    "median_ns",
+    "min_ns",
+    "allocations_per_iteration",
+    "bytes_per_iteration",
+];
 
 /// Reads the report at `path`; a process that does not use the crate leaves none.
 ///
@@ -46,6 +59,13 @@ pub fn reading(report: &Report, id: &str) -> Option<Reading> {
         throughput: Vec::new(),
         live: Some(Live { before, warm_up, measuring: measured, resolved: None }),
     })
+}
+
+/// What the program adds to its samples; what the crate computes from them is computed here as well.
+pub fn metrics(report: &Report) -> Option<MetricValues> {
+    let added = report.metrics.iter().filter(|(name, _)| !OF_THE_SAMPLES.contains(&name.as_str()));
+    let flat: BTreeMap<String, f64> = added.map(|(name, value)| (name.clone(), *value)).collect();
+    (!flat.is_empty()).then(|| MetricValues { flat, ..MetricValues::default() })
 }
 
 /// The time that the process measured by the crate.
@@ -103,7 +123,7 @@ mod tests {
             r#"{{"protocol": {{"major": {major}, "minor": 7}}, "harness": "0.1.0",
                 "run": {{"mode": "duration", "parameter": null, "warm_up_ns": 1000, "started_ns": 1500,
                          "unit": "ns", "samples": {{"iterations": [10, 20], "totals": [100, 220]}}}},
-                "allocations": {{"samples": [[20, 640], null]}}, "metrics": {{}}, "later": true}}"#
+                "allocations": {{"samples": [[20, 640], null]}}, "metrics": {{"mean_ns": 10.7, "hits": 3}}, "later": true}}"#
         )
     }
 
@@ -114,6 +134,7 @@ mod tests {
         let live = reading.live.as_ref().expect("told");
         assert_eq!((live.before, live.warm_up), (Duration::from_nanos(500), Duration::from_micros(1)));
         assert_eq!((reading.values.sum(), reading.values.iterations()), (Some(320.0), Some(30)));
+        assert_eq!(metrics(&report).expect("one is added").flat, [("hits".to_owned(), 3.0)].into());
         let counted = allocations(&report, &reading.values).expect("matching").expect("counted");
         assert_eq!((counted.iterations, counted.allocations, counted.bytes), (10, 20, 640));
         let other = Values::Samples {

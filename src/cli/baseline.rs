@@ -198,7 +198,7 @@ impl Job<'_> {
     ) -> Result<Measured, Failure> {
         let run = clock::run_id();
         let target =
-            workspace.map_or_else(|| self.layout.root.join("target"), |found| found.target_directory.clone());
+            workspace.map_or_else(|| self.target_without_cargo(), |found| found.target_directory.clone());
         let runs = target.join("perf/runs");
         files::forget_unused(&runs, files::UNUSED);
         let folder = runs.join(&run);
@@ -239,6 +239,12 @@ impl Job<'_> {
             recorded_at: clock::now_rfc3339(),
             file: files::relative(&self.layout.baseline(self.label), &self.layout.root),
         })
+    }
+
+    /// Where traces go when there is no workspace to say so.
+    fn target_without_cargo(&self) -> PathBuf {
+        std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| self.layout.root.join("target"), |folder| self.layout.root.join(folder))
     }
 
     /// Looks whether the machine is fit to measure; what disturbs is a warning, what makes a measurement

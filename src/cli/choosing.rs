@@ -47,7 +47,8 @@ impl Chosen {
             flags.features.clone_from(&defaults.features);
         }
         flags.profile = flags.profile.or_else(|| defaults.profile.clone());
-        let externals = if selection.packages.is_empty() && selection.targets.is_empty() {
+        // What is chosen by default narrows cargo's benches; only a choice of the moment leaves others out.
+        let externals = if choice.package.is_empty() && choice.bench.is_empty() {
             externals::configured(&session.config.external, &session.layout.root)?
         } else {
             Vec::new()

@@ -125,12 +125,23 @@ impl MeasuringArgs {
         words.into_iter().flatten().collect()
     }
 
-    /// Refuses flags that a benchmark cannot follow.
+    /// Refuses flags that a benchmark cannot follow, and a benchmark whose program is not there.
     ///
     /// # Errors
-    /// `Usage`, naming the flag.
+    /// `Usage`, naming the flag; `Environment`, naming the program.
     pub fn expect_possible(&self, entries: &[&Entry]) -> Result<(), Failure> {
         let kind_of = |entry: &Entry| entry.benchmark.harness;
+        // Before the machine is taken: a word mistyped costs no waiting.
+        for entry in entries {
+            if let Program::External(external) = &entry.program {
+                if !external.directory.is_dir() {
+                    let (id, folder) = (&external.id, external.directory.display());
+                    return Err(Failure::usage(format!("{id} is to run in {folder}, which is no folder"))
+                        .hint("directory in perf.toml is relative to that file"));
+                }
+                command_line::find_program(&external.argv[0], &external.directory)?;
+            }
+        }
         let samples = entries.iter().find(|entry| kind_of(entry).precision() != Precision::Metrics);
         if let (Some(entry), Some(_)) = (samples, self.runs) {
             let (name, kind) = (&entry.benchmark.name, kind_of(entry).name());

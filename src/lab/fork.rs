@@ -13,9 +13,11 @@ use crate::bench::{contract, divan, libtest, own};
 use crate::failure::Failure;
 use crate::model::baseline::Allocations;
 use crate::model::bench::HarnessKind;
+use crate::model::metric::MetricValues;
 use crate::model::noise::ForkEvidence;
 use crate::model::units;
 use crate::sys::ended::{Ended, EndedByUs};
+use crate::sys::files;
 use crate::sys::invocation::{Invocation, Output};
 use crate::sys::process::{Alone, Companion};
 use crate::sys::slot::Slot;
@@ -58,6 +60,8 @@ pub struct ForkResult {
     pub version: Option<String>,
     /// What was allocated, when the bench counts it.
     pub allocations: Option<Allocations>,
+    /// Metrics that the program adds to its samples.
+    pub metrics: Option<MetricValues>,
     /// What the machine did meanwhile.
     pub evidence: ForkEvidence,
     /// The process.
@@ -168,6 +172,7 @@ impl Lab<'_> {
         companion: &mut dyn Companion,
         watch: &mut Watch,
     ) -> Result<Ended, Failure> {
+        files::make_room(&order.report_file())?;
         let invocation = contract::with_report(invocation, &order.report_file());
         let mut watched = Watched { inner: companion, watch };
         execute(&invocation, Purpose::Measure(slot), &mut watched, self.interrupt)
@@ -246,7 +251,8 @@ fn judge(
         (Some(report), Some(reading)) => own::allocations(report, &reading.values)?,
         _ => None,
     };
-    Ok(ForkResult { reading, announced, version, allocations, evidence, ended })
+    let metrics = report.as_ref().and_then(own::metrics);
+    Ok(ForkResult { reading, announced, version, allocations, metrics, evidence, ended })
 }
 
 /// Refuses what a process that hung or failed may have told.

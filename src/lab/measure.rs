@@ -4,12 +4,13 @@
 use super::Lab;
 use super::catalogue::{Entry, Prepared, Program};
 use super::fork::{ForkOrder, ForkResult};
+use super::metrics::{MetricRuns, declared};
 use super::observe::Watch;
 use super::plan::{self, Pilot, Plan};
 use super::series::{Series, rejected, suspect};
 use crate::bench::criterion::arguments::Dialect;
 use crate::failure::{Context, Failure, FailureKind};
-use crate::model::baseline::{BenchSeries, Fork, RejectedSeries};
+use crate::model::baseline::{BenchSeries, Fork, MetricSeries, RejectedSeries};
 use crate::model::bench::HarnessKind;
 use crate::model::duration::RunDuration;
 use crate::model::event::Event;
@@ -107,7 +108,7 @@ impl Lab<'_> {
             forks: Some(plan.forks),
         });
         let counting = Instant::now();
-        for _ in 0..=MOST_REPLACEMENTS {
+        for round in 0..=MOST_REPLACEMENTS {
             while series.is_short() {
                 let order = job.order(&plan, series.forks.len() + 1, series.log_budget, self.timeout);
                 let result = self.fork(&order, job.slot, &mut watch)?;
@@ -115,11 +116,15 @@ impl Lab<'_> {
                 keep_line(job.folder, series.forks.last())?;
                 self.report(series.progress(counting.elapsed()));
             }
-            if series.set_aside_disturbed() == 0 {
+            // What is set aside must be replaced, so the last round keeps what it has.
+            if round == MOST_REPLACEMENTS || series.set_aside_disturbed() == 0 {
                 break;
             }
         }
-        series.finish(job.entry, &plan, started.elapsed(), watch.finish())
+        let mut series = series.finish(job.entry, &plan, started.elapsed(), watch.finish())?;
+        series.parameter.clone_from(&job.demand.parameter);
+        series.metrics = metrics_of_forks(job, &series.forks)?;
+        Ok(series)
     }
 
     /// Tries the bench once. What it measures does not count; its warm-up and time do.
@@ -173,6 +178,15 @@ impl<'a> Job<'a> {
             stop_above: None,
         }
     }
+}
+
+/// The metrics that a program on perf-harness adds to its samples, with the median over forks.
+fn metrics_of_forks(job: &Job<'_>, forks: &[Fork]) -> Result<Vec<MetricSeries>, Failure> {
+    let mut printed = forks.iter().filter_map(|fork| fork.metrics.as_ref());
+    let Some(first) = printed.clone().next() else { return Ok(Vec::new()) };
+    let mut runs = MetricRuns::after(first, declared(job.entry, job.demand));
+    printed.try_for_each(|values| runs.take(&job.entry.benchmark.name, values))?;
+    Ok(runs.series(Aggregate::Median))
 }
 
 /// Why a series should be measured again.

@@ -121,6 +121,7 @@ impl Lab<'_> {
         let log = job.folder.join(name).with_extension("log");
         let report = log.with_extension("report.json");
         let mut invocation = contract::ask(job.invocation(&log), mode, job.demand.parameter.as_deref());
+        files::make_room(&report)?;
         invocation = contract::with_report(invocation, &report);
         invocation.deadline = Some(self.timeout.unwrap_or_else(|| patience(mode)));
         let mark = Mark::now();
@@ -142,10 +143,12 @@ impl Lab<'_> {
         let _ = fs::remove_file(&report);
         let found = heard.printed.into_found(&name.to_string())?;
         let by_report = told.as_ref().and_then(own::measured);
-        let measured = by_report.unwrap_or(ended.wall);
+        let warm_up = inside(mode);
+        let measured = by_report.unwrap_or_else(|| ended.wall.saturating_sub(warm_up));
         let fork = Fork {
             metrics: Some(found.values.clone()),
             measured_s: measured.as_secs_f64(),
+            warm_up_s: warm_up.as_secs_f64(),
             wall_s: ended.wall.as_secs_f64(),
             noise: noise_of(&ended, evidence),
             ..Fork::default()
@@ -179,16 +182,17 @@ impl Job<'_> {
 
     /// Refuses a run that ended before it had measured as long as it was asked.
     fn expect_long_enough(&self, mode: RunMode, run: &Run) -> Result<(), Failure> {
-        let RunMode::Duration { measured, warm_up } = mode else { return Ok(()) };
-        // A report counts what was measured; by the clock the warm-up inside the run counts too.
-        let inside =
-            if run.accounting == Accounting::Wall { warm_up.unwrap_or_default() } else { Duration::ZERO };
-        let least = (measured + inside).as_secs_f64();
+        let RunMode::Duration { measured, .. } = mode else { return Ok(()) };
+        let least = measured.as_secs_f64();
         if run.fork.measured_s >= least {
             return Ok(());
         }
+        let besides = match run.fork.warm_up_s {
+            0.0 => String::new(),
+            warm_up => format!(" besides {warm_up:.2} s of warm-up"),
+        };
         Err(Failure::benchmark(format!(
-            "{} ended after {:.2} s, although it was asked for {least:.2} s",
+            "{} ended after {:.2} s{besides}, although it was asked for {least:.2} s",
             self.entry.benchmark.name, run.fork.measured_s
         ))
         .hint("let it repeat its work for PERF_RUN_DURATION seconds, or measure whole runs with --runs 5"))
@@ -236,6 +240,7 @@ impl Job<'_> {
             executable_sha256: sha256,
             command,
             runs: Some(self.program_runs()),
+            parameter: self.demand.parameter.clone(),
             unit: None,
             accounting: runs.first().map_or(Accounting::Wall, |run| run.accounting),
             throughput: Vec::new(),
@@ -244,7 +249,7 @@ impl Job<'_> {
             totals: Totals {
                 forks: runs.len() as u64,
                 measured_s: sum(|fork| fork.measured_s),
-                warm_up_s: tried.fork.wall_s,
+                warm_up_s: tried.fork.wall_s + sum(|fork| fork.warm_up_s),
                 setup_s: 0.0,
                 wall_s: wall.as_secs_f64(),
                 active_share: active / sum(|fork| fork.wall_s),
@@ -288,6 +293,7 @@ impl Job<'_> {
 /// Whether the metrics of a program can be believed.
 pub(super) fn doubt(series: &BenchSeries) -> Option<Doubt> {
     let over = |deviation: Option<f64>| deviation.filter(|found| *found > super::measure::DEVIATION_LIMIT);
+    let runs = series.runs?;
     // Only a metric that improves one way is a result; others may describe the load or the size.
     let worst = series
         .metrics
@@ -300,7 +306,7 @@ pub(super) fn doubt(series: &BenchSeries) -> Option<Doubt> {
             format!("{} lies up to {} from its median over the runs", metric.name, units::share(deviation));
         return Some(Doubt { reason, blocks: true });
     }
-    let once = matches!(series.runs, Some(ProgramRuns::Duration { .. }));
+    let once = matches!(runs, ProgramRuns::Duration { .. });
     let cause = suspect(&series.forks);
     (once && matches!(cause, Cause::Contention | Cause::Hypervisor))
         .then(|| Doubt { reason: "it ran once, while the machine did other work".to_owned(), blocks: false })
@@ -308,6 +314,14 @@ pub(super) fn doubt(series: &BenchSeries) -> Option<Doubt> {
 
 fn active_s(fork: &Fork) -> f64 {
     fork.noise.user_s + fork.noise.system_s
+}
+
+/// The warm-up that a run is asked for before it measures.
+fn inside(mode: RunMode) -> Duration {
+    match mode {
+        RunMode::Duration { warm_up, .. } => warm_up.unwrap_or_default(),
+        RunMode::Oneshot => Duration::ZERO,
+    }
 }
 
 fn asked(mode: RunMode) -> Option<Duration> {

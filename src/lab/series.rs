@@ -25,6 +25,8 @@ const LOG_BUDGET: u64 = 64 << 20;
 pub const LEAST_ACTIVE_S: f64 = 0.1;
 /// A fork this many robust deviations from the median is far out.
 const FAR_OUT: f64 = 10.0;
+/// Fewer forks do not tell how far they usually lie apart.
+const FEWEST_FORKS: usize = 10;
 
 /// A series while it grows.
 #[derive(Debug)]
@@ -104,6 +106,7 @@ impl Series {
             warm_up_s: live.map_or(request.warm_up, |live| live.warm_up).as_secs_f64(),
             wall_s: result.ended.wall.as_secs_f64(),
             noise: noise_of(&result.ended, result.evidence),
+            metrics: result.metrics.clone(),
             ..values(reading).ok_or_else(nothing)?
         };
         if matches!(reading.values, Values::Table(_) | Values::Median(_)) {
@@ -145,6 +148,9 @@ impl Series {
     pub fn set_aside_disturbed(&mut self) -> usize {
         let observed: Vec<Observed> = self.forks.iter().map(observed).collect();
         let counting: Vec<usize> = (0..self.forks.len()).filter(|at| counts(&self.forks[*at])).collect();
+        if counting.len() < FEWEST_FORKS {
+            return 0;
+        }
         let mut marked = 0;
         for of in [|fork: &Fork| low(fork), |fork: &Fork| fork.median] {
             let values: Option<Vec<f64>> = counting.iter().map(|at| of(&self.forks[*at])).collect();
@@ -212,6 +218,7 @@ impl Series {
             executable_sha256: sha256,
             command: None,
             runs: None,
+            parameter: None,
             unit: self.unit.clone(),
             accounting: self.accounting,
             throughput: self.throughput.clone(),

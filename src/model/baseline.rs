@@ -62,7 +62,8 @@ pub struct MeasuredDuration {
 pub enum Accounting {
     /// The sum of the samples' own times.
     Samples,
-    /// The samples count something else than time; the clock of this program ran beside them.
+    /// The clock of this program: of samples that count something else than time, or of a whole process
+    /// that does not tell its samples.
     Wall,
 }
 
@@ -78,7 +79,7 @@ pub struct BenchSeries {
     /// How much of what it measured is here.
     #[serde(default)]
     pub precision: Precision,
-    /// SHA-256 of the executable; unknown for an external command.
+    /// SHA-256 of the executable; of an external benchmark that of the program its command starts.
     pub executable_sha256: Option<String>,
     /// The command of an external benchmark, the program first.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -86,6 +87,9 @@ pub struct BenchSeries {
     /// How often the program ran and for how long, when it computes its metrics itself.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub runs: Option<ProgramRuns>,
+    /// The load it was measured at, as the program was told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parameter: Option<String>,
     /// The unit of both views and of all samples, `ns` unless the bench measures something else.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unit: Option<String>,

@@ -148,7 +148,7 @@ impl Rule {
                 title: "Verify",
                 sentence: "Anomalies are measured again before they count",
                 enforced: Enforced::InPart,
-                how: "disagreement above 5 % is a finding; measuring again is planned",
+                how: "disagreement above 5 % is measured again, then refused without `--accept-noise \"why\"`; experiments are planned",
             },
             Self::CleanBaseline => Entry {
                 id: "clean-baseline",
@@ -176,7 +176,7 @@ impl Rule {
                 title: "Clear terms",
                 sentence: "Every metric has a name, a unit and a direction before it is judged",
                 enforced: Enforced::InPart,
-                how: "every value has its unit, every view its definition; metrics of your own are planned",
+                how: "every value has its unit, every view its definition; `--metric` declares unit and direction; judging is planned",
             },
             Self::LogAndCheckpoint => Entry {
                 id: "log-and-checkpoint",

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// The benches of a baseline, a few lines each.
 pub fn benches(baseline: &Baseline) -> String {
     let mut text = baseline.benches.iter().map(bench).collect::<String>();
+    if let Some(waiver) = &baseline.noise_accepted {
+        let _ = writeln!(text, "disagreement accepted by {}: {}", waiver.who, waiver.text);
+    }
     if let Some(waiver) = &baseline.duration.waiver {
         let _ = writeln!(
             text,
@@ -71,6 +74,7 @@ pub fn series_json(series: &BenchSeries) -> Value {
         "precision": series.precision,
         "command": series.command,
         "runs": series.runs,
+        "parameter": series.parameter,
         "unit": series.unit,
         "accounting": series.accounting,
         "cost": series.cost,

@@ -75,12 +75,19 @@ impl Census {
         self.processes.get(&pid).filter(|before| before.started == account.started)
     }
 
-    /// By parent: what processes that are gone `later` had used up to this moment.
+    /// What processes that are gone `later` had used up to this moment, by the nearest ancestor that is
+    /// left: it inherits what they used in all.
     fn of_those_gone(&self, later: &Self) -> BTreeMap<i32, u64> {
         let mut used = BTreeMap::new();
         for (pid, account) in &self.processes {
             if later.same(*pid, account).is_none() {
-                *used.entry(account.parent).or_default() += account.own + account.children;
+                let mut heir = account.parent;
+                while let Some(next) = self.processes.get(&heir)
+                    && later.same(heir, next).is_none()
+                {
+                    heir = next.parent;
+                }
+                *used.entry(heir).or_default() += account.own + account.children;
             }
         }
         used

@@ -46,6 +46,13 @@ fn write_and_forget(folder: &Path, bytes: usize) -> std::io::Result<()> {
     file.as_file().sync_all()
 }
 
+/// Makes the folder in which `file` will be, for a process that is to write there.
+pub fn make_room(file: &Path) -> Result<(), Failure> {
+    let Some(folder) = file.parent() else { return Ok(()) };
+    fs::create_dir_all(folder)
+        .context(FailureKind::Environment, || format!("{} cannot be made", folder.display()))
+}
+
 /// The SHA-256 of a file's content, in lower-case hexadecimal.
 pub fn sha256(path: &Path) -> Result<String, Failure> {
     let file = File::open(path)

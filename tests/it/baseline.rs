@@ -120,7 +120,7 @@ fn the_raw_samples_sum_to_the_time_that_was_asked_for() {
     assert!(close(seconds, &series["totals"]["measured_s"]), "{seconds} and {}", series["totals"]);
     let forks = series["forks"].as_array().expect("forks");
     assert!(forks.len() >= 2, "one process is no evidence: {}", forks.len());
-    assert_eq!(series["totals"]["forks"].as_u64(), Some(forks.len() as u64));
+    assert_eq!(series["totals"]["forks"].as_u64(), Some(forks.len() as u64), "too few to set any aside");
     let smallest = forks.iter().filter_map(|fork| fork["min"].as_f64()).fold(f64::INFINITY, f64::min);
     let largest = forks.iter().filter_map(|fork| fork["median"].as_f64()).fold(0.0, f64::max);
     for view in ["cost", "felt"] {
