@@ -13,6 +13,7 @@ mod doctor;
 mod documents;
 mod external;
 mod guide;
+mod harness_kinds;
 mod manual;
 mod runner;
 mod schemas;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         criterion::trials(),
         baseline::trials(),
         baselines::trials(),
+        harness_kinds::trials(),
         external::trials(),
         terminal::trials(),
         runner::trials(),
