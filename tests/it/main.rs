@@ -15,6 +15,7 @@ mod external;
 mod guide;
 mod harness_kinds;
 mod manual;
+mod program;
 mod runner;
 mod schemas;
 mod support;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         baselines::trials(),
         harness_kinds::trials(),
         external::trials(),
+        program::trials(),
         terminal::trials(),
         runner::trials(),
     ];
