@@ -15,6 +15,7 @@ mod external;
 mod guide;
 mod harness_kinds;
 mod manual;
+mod own_harness;
 mod program;
 mod runner;
 mod schemas;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         baseline::trials(),
         baselines::trials(),
         harness_kinds::trials(),
+        own_harness::trials(),
         external::trials(),
         program::trials(),
         terminal::trials(),

@@ -27,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         a_quote_that_is_not_closed_is_refused,
         a_command_that_names_no_program_is_refused,
         a_command_and_a_bench_at_once_are_refused,
+        a_harness_of_another_protocol_says_which_side_to_upgrade,
         an_external_benchmark_that_is_wrong_is_refused_with_its_place,
         two_external_benchmarks_of_one_id_are_refused,
         a_wrong_command_in_the_configuration_is_refused_by_its_id,
@@ -232,6 +233,20 @@ fn a_command_and_a_bench_at_once_are_refused() {
         unstarted(&sandbox, perf, "cannot be used with", "--command");
     }
     unstarted(&sandbox, sandbox.perf(["baseline", "v1", "--shell"]), "required", "--command");
+}
+
+fn a_harness_of_another_protocol_says_which_side_to_upgrade() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("external-cases");
+    for (major, minor, remedy) in
+        [("0", "9", "cargo update -p perf-harness"), ("2", "0", "cargo install cargo-perf-lab")]
+    {
+        let cause = format!("cargo perf speaks protocol 1.0 and perf-harness {major}.{minor}");
+        for flags in [&SHORT[..], &["--runs=3"]] {
+            let perf = sandbox.case(&["reports", major, minor]).args(flags);
+            refused(&sandbox, perf, 8, &cause, remedy);
+        }
+    }
 }
 
 fn an_external_benchmark_that_is_wrong_is_refused_with_its_place() {

@@ -1,0 +1,113 @@
+//! Benches that use the crate of this repository: their samples and allocations, exactly.
+
+use crate::harness_kinds::{baseline, stored_series};
+use crate::support::perf::clean;
+use crate::support::sandbox::Sandbox;
+use crate::support::{machine, repository, target_folder, trials};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+use std::process::Command;
+
+pub fn trials() -> Vec<Trial> {
+    trials![
+        a_main_on_the_harness_is_measured_by_its_samples_and_allocations,
+        a_main_on_the_harness_is_told_its_load,
+        a_main_on_the_harness_has_samples_and_no_runs,
+        a_criterion_bench_on_the_harness_counts_its_allocations,
+        a_main_on_the_harness_refuses_a_program_of_another_protocol,
+    ]
+}
+
+/// The fixture with its path to the harness set anew, because its copy lies elsewhere.
+fn own_harness() -> Sandbox {
+    let sandbox = Sandbox::of("own-harness");
+    let harness = repository().join("harness");
+    let manifest = sandbox.read("Cargo.toml").replace("../../harness", &harness.display().to_string());
+    sandbox.write("Cargo.toml", &manifest);
+    sandbox.commit_all();
+    sandbox
+}
+
+/// Measures one bench of it; returns the answer and the stored series.
+fn measured_own(sandbox: &Sandbox, id: &str, flags: &[&str]) -> (Value, Value) {
+    let ended = baseline(sandbox, "own-harness", id).args(flags).succeeds();
+    let series = stored_series(sandbox, &ended, id);
+    assert_eq!((&series["precision"], &series["accounting"]), (&json!("samples"), &json!("samples")));
+    assert_eq!(series["unit"], "ns");
+    for fork in series["forks"].as_array().expect("forks") {
+        let count = fork["samples"]["iterations_delta"].as_array().map(Vec::len);
+        assert!(count > Some(1) && fork["count"] == json!(count), "{fork}");
+    }
+    (ended.json()["result"]["benches"][0].clone(), series)
+}
+
+fn a_main_on_the_harness_is_measured_by_its_samples_and_allocations() {
+    let _machine = machine();
+    let sandbox = own_harness();
+    let list = sandbox.perf(["list", "--json"]).succeeds();
+    assert_eq!(list.ids(), ["boxes/1", "boxes/100", "sort", "program"]);
+    let listed = list.json()["result"]["benches"][3].clone();
+    assert_eq!((&listed["harness"], &listed["precision"]), (&json!("perf-harness"), &json!("samples")));
+    let (shown, series) = measured_own(&sandbox, "program", &[]);
+    assert_eq!(series["harness"], "perf-harness");
+    assert_eq!(series["harness_version"], env!("CARGO_PKG_VERSION"), "both are released together");
+    assert_eq!(shown["allocations"], json!({"per_iteration": 10.0, "bytes_per_iteration": 320.0}));
+    let iterations: u64 = series["forks"]
+        .as_array()
+        .expect("forks")
+        .iter()
+        .map(|fork| fork["iterations"].as_u64().expect("a count"))
+        .sum();
+    assert_eq!(series["allocations"]["iterations"], iterations, "every iteration is counted");
+    assert_eq!(series["allocations"]["allocations"], iterations * 10);
+}
+
+fn a_main_on_the_harness_is_told_its_load() {
+    let _machine = machine();
+    let sandbox = own_harness();
+    for (load, bytes) in [(3, 96), (0, 0)] {
+        let flag = format!("--param-value={load}");
+        let (shown, _) = measured_own(&sandbox, "program", &[&flag]);
+        let expected = json!({"per_iteration": f64::from(load), "bytes_per_iteration": f64::from(bytes)});
+        assert_eq!(shown["allocations"], expected);
+    }
+}
+
+fn a_main_on_the_harness_has_samples_and_no_runs() {
+    let _machine = machine();
+    let sandbox = own_harness();
+    let perf = sandbox.perf(["baseline", "v1", "--filter=program", "--runs=3"]);
+    perf.fails(2, "program (program of own-harness) is a perf-harness bench", "leave --runs away");
+}
+
+fn a_criterion_bench_on_the_harness_counts_its_allocations() {
+    let _machine = machine();
+    let sandbox = own_harness();
+    for (id, allocations, bytes) in [("boxes/1", 1.0, 32.0), ("boxes/100", 100.0, 3200.0), ("sort", 0.0, 0.0)]
+    {
+        let (shown, series) = measured_own(&sandbox, id, &[]);
+        assert_eq!(series["harness"], "criterion");
+        let expected = json!({"per_iteration": allocations, "bytes_per_iteration": bytes});
+        assert_eq!(shown["allocations"], expected, "{id}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the bench is started as one would by hand")]
+fn a_main_on_the_harness_refuses_a_program_of_another_protocol() {
+    let _machine = machine();
+    let sandbox = own_harness();
+    for (protocol, remedy) in
+        [("2.0", "cargo update -p perf-harness"), ("0.9", "cargo install cargo-perf-lab")]
+    {
+        let mut command = Command::new("cargo");
+        command.args(["bench", "--bench", "program"]).current_dir(&sandbox.project);
+        clean(&mut command);
+        command.env("CARGO_TARGET_DIR", target_folder()).env("PERF_PROTOCOL", protocol);
+        let output = command.output().expect("cargo can be started");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{said}");
+        assert!(said.contains(&format!("protocol {protocol} and perf-harness 1.0")), "{said}");
+        assert!(said.contains(remedy), "{said}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("PERF_METRICS"));
+    }
+}
