@@ -3,7 +3,7 @@
 use crate::bench::command_line;
 use crate::failure::Failure;
 use crate::lab::catalogue::{Entry, Program};
-use crate::lab::measure::Demand;
+use crate::lab::demand::Demand;
 use crate::model::bench::Precision;
 use crate::model::duration::{RunDuration, Waiver, parse_seconds, parse_timeout};
 use crate::model::external::External;

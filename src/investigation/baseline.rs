@@ -1,6 +1,6 @@
 //! Phase 2: what a set of measured series means as a baseline.
 
-use crate::lab::measure::DEVIATION_LIMIT;
+use crate::lab::doubt::DEVIATION_LIMIT;
 use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration, ProgramRuns, SCHEMA, View};
 use crate::model::duration::{RunDuration, Waiver};
 use crate::model::environment::Environment;

@@ -2,6 +2,7 @@
 
 use super::Lab;
 use super::listing::Listed;
+use super::prepared::Prepared;
 use crate::bench::build;
 use crate::bench::cargo_env;
 use crate::bench::discover::{self, Workspace};
@@ -12,27 +13,12 @@ use crate::model::event::Event;
 use crate::model::external::External;
 use crate::sys::ended::Ended;
 use crate::sys::files;
-use crate::sys::invocation::{Invocation, Output, quote};
+use crate::sys::invocation::quote;
 use crate::sys::process::{self, Alone};
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::time::Instant;
-
-/// A bench executable that is ready to be started.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    /// What cargo built.
-    pub built: BuiltBench,
-    /// The copy that is started.
-    pub executable: PathBuf,
-    /// Its SHA-256.
-    pub sha256: String,
-    /// The environment cargo would give it.
-    pub env: BTreeMap<String, OsString>,
-}
 
 /// What is started to measure a benchmark.
 #[derive(Debug, Clone)]
@@ -168,17 +154,6 @@ impl Lab<'_> {
         let invocation = cargo_env::library_folder_invocation(self.flags.target.as_deref(), &self.cwd, log);
         let ended = process::run(&invocation, &mut Alone, self.interrupt)?;
         Ok(ended.stdout.last_line().filter(|_| ended.exit.is_success()).map(PathBuf::from))
-    }
-}
-
-impl Prepared {
-    /// The executable with `arguments`, as cargo would start it.
-    pub fn invocation(&self, arguments: Vec<OsString>, output: Output) -> Invocation {
-        let mut argv = vec![self.executable.clone().into_os_string()];
-        argv.extend(arguments);
-        let mut invocation = Invocation::new(argv, &self.built.target.manifest_dir, output);
-        invocation.env.extend(self.env.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
-        invocation
     }
 }
 

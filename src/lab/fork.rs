@@ -1,8 +1,9 @@
 //! One fork: a process that measures one benchmark for a short time.
 
 use super::Lab;
-use super::catalogue::{Entry, Prepared};
+use super::catalogue::Entry;
 use super::observe::{Mark, Watch, Watched};
+use super::prepared::Prepared;
 use crate::bench::contract::RunMode;
 use crate::bench::criterion::arguments::{self, Dialect};
 use crate::bench::criterion::conversation::{Announced, Conversation};

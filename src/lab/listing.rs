@@ -1,7 +1,7 @@
 //! Asks each bench executable for its benchmarks, in the way of its harness.
 
 use super::Lab;
-use super::catalogue::Prepared;
+use super::prepared::Prepared;
 use crate::bench::criterion::arguments;
 use crate::bench::criterion::conversation::Conversation;
 use crate::bench::execute::{Purpose, execute};

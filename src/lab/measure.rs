@@ -2,51 +2,32 @@
 //! disagrees with itself is measured again.
 
 use super::Lab;
-use super::catalogue::{Entry, Prepared, Program};
+use super::catalogue::{Entry, Program};
+use super::demand::Demand;
+use super::doubt::{DEVIATION_LIMIT, MOST_RERUNS, doubt};
 use super::fork::{ForkOrder, ForkResult};
 use super::metrics::{MetricRuns, declared};
 use super::observe::Watch;
 use super::plan::{self, Pilot, Plan};
+use super::prepared::Prepared;
 use super::series::{Series, rejected, suspect};
+use super::traces::{attempt_folder, keep_line};
 use crate::bench::criterion::arguments::Dialect;
-use crate::failure::{Context, Failure, FailureKind};
+use crate::failure::Failure;
 use crate::model::baseline::{BenchSeries, Fork, MetricSeries, RejectedSeries};
 use crate::model::bench::HarnessKind;
-use crate::model::duration::RunDuration;
 use crate::model::event::Event;
-use crate::model::metric::{Aggregate, MetricSpec};
+use crate::model::metric::Aggregate;
 use crate::model::units;
 use crate::sys::slot::Slot;
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A pilot that would measure longer than this has said enough when it says so.
 const PILOT_PATIENCE: Duration = Duration::from_secs(3);
 const PILOT_DEADLINE: Duration = Duration::from_secs(600);
-/// A series that disagrees with itself by more than this is measured again.
-pub const DEVIATION_LIMIT: f64 = 0.05;
-/// How often, before it is given up.
-pub const MOST_RERUNS: usize = 2;
 /// How often forks that were disturbed are replaced.
 const MOST_REPLACEMENTS: usize = 2;
-
-/// What is asked of a benchmark.
-#[derive(Debug, Clone)]
-pub struct Demand {
-    /// How long it is measured.
-    pub duration: RunDuration,
-    /// Runs from start to end instead, for programs that compute their metrics themselves.
-    pub runs: Option<(u32, Aggregate)>,
-    /// The load, as the benchmark is told.
-    pub parameter: Option<String>,
-    /// What is declared of metrics, by name.
-    pub metrics: BTreeMap<String, MetricSpec>,
-    /// Whether a series that disagrees with itself counts all the same.
-    pub noise_accepted: bool,
-}
 
 impl Lab<'_> {
     /// Measures `entry` as `demand` says. Traces go to `folder`: output, and one line of JSON per fork as
@@ -189,32 +170,9 @@ fn metrics_of_forks(job: &Job<'_>, forks: &[Fork]) -> Result<Vec<MetricSeries>, 
     Ok(runs.series(Aggregate::Median))
 }
 
-/// Why a series should be measured again.
-pub struct Doubt {
-    /// In words.
-    pub reason: String,
-    /// Whether it cannot count as long as nobody accepts it.
-    pub blocks: bool,
-}
-
-/// Whether the series can be believed.
-fn doubt(series: &BenchSeries) -> Option<Doubt> {
-    let over = |deviation: Option<f64>| deviation.filter(|deviation| *deviation > DEVIATION_LIMIT);
-    if let Some(deviation) = series.cost.and_then(|view| over(view.deviation)) {
-        let reason = format!("its cost disagrees with itself by {}", units::percent(deviation));
-        return Some(Doubt { reason, blocks: true });
-    }
-    super::program::doubt(series)
-}
-
 fn with_earlier(mut series: BenchSeries, earlier: Vec<RejectedSeries>) -> BenchSeries {
     series.rejected = earlier;
     series
-}
-
-/// Where the traces of a repeated series go.
-fn attempt_folder(folder: &Path, earlier: usize) -> PathBuf {
-    if earlier == 0 { folder.to_path_buf() } else { folder.join(format!("again-{earlier}")) }
 }
 
 fn fork_deadline(plan: &Plan) -> Duration {
@@ -247,18 +205,4 @@ fn pilot_of(result: &ForkResult) -> Pilot {
     let measured = told.unwrap_or(wall);
     let before = (wall - measured - 0.1).max(0.0);
     Pilot { iteration_s: measured / iterations, before_s: before, per_sample_s: 0.0 }
-}
-
-/// Appends the newest fork to the run's own record.
-pub fn keep_line(folder: &Path, fork: Option<&Fork>) -> Result<(), Failure> {
-    let what = || format!("{} cannot be written", folder.join("forks.jsonl").display());
-    fs::create_dir_all(folder).context(FailureKind::Environment, what)?;
-    let mut file: File = File::options()
-        .create(true)
-        .append(true)
-        .open(folder.join("forks.jsonl"))
-        .context(FailureKind::Environment, what)?;
-    let mut line = serde_json::to_vec(&fork).context(FailureKind::Bug, what)?;
-    line.push(b'\n');
-    file.write_all(&line).context(FailureKind::Environment, what)
 }

@@ -1,7 +1,7 @@
 //! The metrics of a program over its runs: the same ones each time, put together into one value each.
 
 use super::catalogue::{Entry, Program};
-use super::measure::Demand;
+use super::demand::Demand;
 use crate::bench::selection::near_misses;
 use crate::failure::Failure;
 use crate::model::baseline::MetricSeries;

@@ -3,7 +3,9 @@
 //! It knows nothing of phases, state files or terminals.
 
 pub mod catalogue;
+pub mod demand;
 pub mod doctor;
+pub mod doubt;
 pub mod externals;
 pub mod facts;
 pub mod fork;
@@ -13,10 +15,12 @@ pub mod metrics;
 pub mod observe;
 pub mod plan;
 pub mod preflight;
+pub mod prepared;
 pub mod program;
 pub mod series;
 pub mod toolchain;
 pub mod tools;
+mod traces;
 
 use crate::bench::selection::CargoFlags;
 use crate::failure::{Context, Failure, FailureKind};

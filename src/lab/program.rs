@@ -3,11 +3,12 @@
 
 use super::Lab;
 use super::catalogue::{Entry, Program};
+use super::demand::Demand;
 use super::fork::expect_success;
-use super::measure::{Demand, Doubt, keep_line};
 use super::metrics::{MetricRuns, declared};
 use super::observe::{Mark, Watch, Watched};
-use super::series::{LEAST_ACTIVE_S, noise_of, nothing_computed, suspect};
+use super::series::{LEAST_ACTIVE_S, noise_of, nothing_computed};
+use super::traces::keep_line;
 use crate::bench::contract::{self, RunMode};
 use crate::bench::execute::{Purpose, execute};
 use crate::bench::program::{Found, Printed};
@@ -15,8 +16,7 @@ use crate::bench::{command_line, own};
 use crate::failure::Failure;
 use crate::model::baseline::{Accounting, BenchSeries, Fork, ProgramRuns, Totals};
 use crate::model::event::{Event, Listener};
-use crate::model::noise::{Block, Cause};
-use crate::model::units;
+use crate::model::noise::Block;
 use crate::sys::files;
 use crate::sys::invocation::{Invocation, Output};
 use crate::sys::process::{Companion, Next, Stream};
@@ -288,28 +288,6 @@ impl Job<'_> {
         }
         remarks
     }
-}
-
-/// Whether the metrics of a program can be believed.
-pub(super) fn doubt(series: &BenchSeries) -> Option<Doubt> {
-    let over = |deviation: Option<f64>| deviation.filter(|found| *found > super::measure::DEVIATION_LIMIT);
-    let runs = series.runs?;
-    // Only a metric that improves one way is a result; others may describe the load or the size.
-    let worst = series
-        .metrics
-        .iter()
-        .filter(|metric| metric.better.is_some())
-        .filter_map(|metric| Some((over(metric.deviation)?, metric)))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    if let Some((deviation, metric)) = worst {
-        let reason =
-            format!("{} lies up to {} from its median over the runs", metric.name, units::share(deviation));
-        return Some(Doubt { reason, blocks: true });
-    }
-    let once = matches!(runs, ProgramRuns::Duration { .. });
-    let cause = suspect(&series.forks);
-    (once && matches!(cause, Cause::Contention | Cause::Hypervisor))
-        .then(|| Doubt { reason: "it ran once, while the machine did other work".to_owned(), blocks: false })
 }
 
 fn active_s(fork: &Fork) -> f64 {
