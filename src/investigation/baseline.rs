@@ -137,7 +137,7 @@ fn result(series: &BenchSeries) -> (String, &'static str) {
             "cost {}, felt {} per iteration, {seconds:.1} s measured in {}",
             units::quantity(cost.value, unit),
             units::quantity(felt.value, unit),
-            units::count(series.forks.len(), "fork"),
+            units::count(usize::try_from(series.totals.forks).unwrap_or(usize::MAX), "fork"),
         );
         return (text, "cost");
     }

@@ -118,6 +118,9 @@ fn expect_success(ended: &Ended, prepared: &Prepared) -> Result<(), Failure> {
         return Ok(());
     }
     let last = ended.stderr.telling_line().map(|line| format!(": {line}")).unwrap_or_default();
-    Err(Failure::benchmark(format!("{who}: it {}{last}", ended.exit))
-        .hint(format!("run it by hand: cargo bench -p {} --bench {}", target.package, target.target)))
+    let failure = Failure::benchmark(format!("{who}: it {}{last}", ended.exit));
+    if prepared.built.harness == HarnessKind::Divan && last.contains("unexpected argument") {
+        return Err(failure.hint("divan lists its ids since 0.1.18: cargo update -p divan"));
+    }
+    Err(failure.hint(format!("run it by hand: cargo bench -p {} --bench {}", target.package, target.target)))
 }
