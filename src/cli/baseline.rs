@@ -106,11 +106,13 @@ pub fn run(
         baselines::prove_storable(&session.layout, label)?;
     }
     let catalogue = request.chosen.catalogue(&mut lab, &session)?;
-    let label = match &request.label {
-        Some(label) => label.clone(),
-        None => default_label(&catalogue, &request.chosen.selection, head.as_ref())?,
+    let label = if let Some(label) = &request.label {
+        label.clone()
+    } else {
+        let label = default_label(&catalogue, &request.chosen.selection, head.as_ref())?;
+        baselines::prove_storable(&session.layout, &label)?;
+        label
     };
-    baselines::prove_storable(&session.layout, &label)?;
     let entries = catalogue.filtered(&request.chosen.selection)?;
     if let Some(refusal) = narrow_first(&entries, &request) {
         return Ok(refusal);

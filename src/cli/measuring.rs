@@ -203,11 +203,9 @@ fn waiver(text: &str) -> Waiver {
 
 /// A plain decimal, as benchmarks read it.
 fn parse_parameter(text: &str) -> Result<String, String> {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    if digits(whole) && digits(fraction) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected a plain decimal, as in 250 or 0.5".to_owned())
+    let told = |name: &str| (name == perf_harness::PARAMETER).then(|| text.into());
+    match perf_harness::Request::read(told) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected a plain decimal, as in 250 or 0.5".to_owned()),
     }
 }

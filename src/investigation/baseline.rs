@@ -1,7 +1,7 @@
 //! Phase 2: what a set of measured series means as a baseline.
 
-use crate::lab::doubt::DEVIATION_LIMIT;
-use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration, ProgramRuns, SCHEMA, View};
+use crate::lab::doubt::over_limit;
+use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration, ProgramRuns, SCHEMA};
 use crate::model::duration::{RunDuration, Waiver};
 use crate::model::environment::Environment;
 use crate::model::format::CURRENT;
@@ -155,9 +155,8 @@ fn result(series: &BenchSeries) -> (String, &'static str) {
 fn doubts(series: &BenchSeries) -> Vec<(String, &'static str)> {
     let mut doubts = Vec::new();
     let mut add = |text: String, place| doubts.push((text, place));
-    let over = |view: Option<View>| view.and_then(|view| view.deviation).filter(|d| *d > DEVIATION_LIMIT);
     for (name, view) in [("cost", series.cost), ("felt", series.felt)] {
-        if let Some(deviation) = over(view) {
+        if let Some(deviation) = view.and_then(|view| over_limit(view.deviation)) {
             add(format!("{name} disagrees with itself by {}", units::percent(deviation)), name);
         }
     }

@@ -17,10 +17,14 @@ pub struct Doubt {
     pub blocks: bool,
 }
 
+/// The deviation, when it is more than a series may have.
+pub fn over_limit(deviation: Option<f64>) -> Option<f64> {
+    deviation.filter(|deviation| *deviation > DEVIATION_LIMIT)
+}
+
 /// Whether the series can be believed.
 pub fn doubt(series: &BenchSeries) -> Option<Doubt> {
-    let over = |deviation: Option<f64>| deviation.filter(|deviation| *deviation > DEVIATION_LIMIT);
-    if let Some(deviation) = series.cost.and_then(|view| over(view.deviation)) {
+    if let Some(deviation) = series.cost.and_then(|view| over_limit(view.deviation)) {
         let reason = format!("its cost disagrees with itself by {}", units::percent(deviation));
         return Some(Doubt { reason, blocks: true });
     }
@@ -29,14 +33,13 @@ pub fn doubt(series: &BenchSeries) -> Option<Doubt> {
 
 /// Whether the metrics of a program can be believed.
 fn of_program(series: &BenchSeries) -> Option<Doubt> {
-    let over = |deviation: Option<f64>| deviation.filter(|found| *found > DEVIATION_LIMIT);
     let runs = series.runs?;
     // Only a metric that improves one way is a result; others may describe the load or the size.
     let worst = series
         .metrics
         .iter()
         .filter(|metric| metric.better.is_some())
-        .filter_map(|metric| Some((over(metric.deviation)?, metric)))
+        .filter_map(|metric| Some((over_limit(metric.deviation)?, metric)))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((deviation, metric)) = worst {
         let reason =

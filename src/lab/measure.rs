@@ -66,7 +66,7 @@ impl Lab<'_> {
                     "{} was measured {} and each time it disagrees with itself by over {}: {}, {cause}",
                     series.bench,
                     units::count(earlier.len() + 1, "time"),
-                    units::percent(DEVIATION_LIMIT.ln_1p()),
+                    units::share(DEVIATION_LIMIT),
                     doubt.reason,
                 ))
                 .hint("let the machine be quiet (`cargo perf doctor`), or accept it with --accept-noise \"why\""));

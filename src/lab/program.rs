@@ -19,7 +19,7 @@ use crate::model::event::{Event, Listener};
 use crate::model::noise::Block;
 use crate::sys::files;
 use crate::sys::invocation::{Invocation, Output};
-use crate::sys::process::{Companion, Next, Stream};
+use crate::sys::process::{Companion, Stream};
 use crate::sys::slot::Slot;
 use std::fs;
 use std::path::Path;
@@ -330,10 +330,6 @@ struct Heard<'a> {
 }
 
 impl Companion for Heard<'_> {
-    fn ready(&mut self) -> Result<Next, Failure> {
-        Ok(Next::Continue)
-    }
-
     fn period(&self) -> Option<Duration> {
         Some(Duration::from_secs(1))
     }

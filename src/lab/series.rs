@@ -100,18 +100,20 @@ impl Series {
         if measured_s <= 0.0 {
             return Err(Failure::benchmark(format!("the samples of {} sum to no time at all", self.name)));
         }
-        let mut fork = Fork {
+        let warm_up = match (&reading.values, live) {
+            (_, Some(live)) => live.warm_up,
+            // Criterion's files do not tell it, so it is what was asked for.
+            (Values::Samples { .. }, None) => request.warm_up,
+            _ => Duration::ZERO,
+        };
+        let fork = Fork {
             measured_s,
-            // A harness that does not tell its warm-up has taken what was asked, or takes none.
-            warm_up_s: live.map_or(request.warm_up, |live| live.warm_up).as_secs_f64(),
+            warm_up_s: warm_up.as_secs_f64(),
             wall_s: result.ended.wall.as_secs_f64(),
             noise: noise_of(&result.ended, result.evidence),
             metrics: result.metrics.clone(),
             ..values(reading).ok_or_else(nothing)?
         };
-        if matches!(reading.values, Values::Table(_) | Values::Median(_)) {
-            fork.warm_up_s = 0.0;
-        }
         self.accounting = accounting;
         self.count(&fork, seconds(live.map(|live| live.before)) + (measuring - measured_s).max(0.0));
         self.spend_log(&result.ended);
