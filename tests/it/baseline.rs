@@ -1,6 +1,6 @@
 //! What is stored, what is answered, and what becomes of stored baselines.
 
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{NOISY, Sandbox};
 use crate::support::{Outcome, machine, repository, skip, trials};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ const FILE: &str = ".claude/perf/baselines/v1.json";
 /// The program's answer and what it stored, after `seconds` were measured.
 fn measured(sandbox: &Sandbox, seconds: &str, more: &[&str]) -> (String, Value) {
     let perf = sandbox.perf(["baseline", "v1", "--filter=well_behaved", "--approve-short", "first look"]);
-    let ended = perf.args(["--duration", seconds]).args(more).succeeds();
+    let ended = perf.args(["--duration", seconds, NOISY]).args(more).succeeds();
     (ended.stdout, sandbox.stored("v1"))
 }
 
@@ -92,7 +92,8 @@ fn close(a: f64, b: &Value) -> bool {
     b.as_f64().is_some_and(|b| (a - b).abs() <= 1e-9 * a.abs().max(1.0))
 }
 
-/// Seconds over all raw samples of a series, each fork compared with what is said of it.
+/// Seconds over the raw samples of a series, each fork compared with what is said of it. Forks that were
+/// disturbed are kept, and count in nothing.
 fn seconds_of_samples(series: &Value) -> f64 {
     let forks = series["forks"].as_array().expect("forks");
     let sums = forks.iter().map(|fork| {
@@ -104,7 +105,7 @@ fn seconds_of_samples(series: &Value) -> f64 {
         assert!(close(sum, &fork["sum"]) && close(sum / 1e9, &fork["measured_s"]), "{fork}");
         let per_iteration = totals.iter().zip(&iterations).map(|(total, count)| total / *count as f64);
         assert!(close(per_iteration.fold(f64::INFINITY, f64::min), &fork["min"]), "{fork}");
-        sum / 1e9
+        if fork["set_aside"].is_null() { sum / 1e9 } else { 0.0 }
     });
     sums.sum()
 }
@@ -208,8 +209,13 @@ fn the_default_label_is_version_and_commit() {
     let sandbox = Sandbox::of("misbehaving");
     let commit = sandbox.commit_all();
     let measure = || {
-        let perf =
-            sandbox.perf(["baseline", "--filter=well_behaved", "--approve-short=a test", "--duration=0.2"]);
+        let perf = sandbox.perf([
+            "baseline",
+            "--filter=well_behaved",
+            "--approve-short=a test",
+            "--duration=0.2",
+            NOISY,
+        ]);
         perf.args(["--json"]).succeeds().json()["baseline"].as_str().expect("a label").to_owned()
     };
     let label = format!("0.0.0+{}", &commit[..7]);
@@ -228,8 +234,13 @@ fn outside_of_a_repository_the_default_label_is_the_version() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
     fs::remove_dir_all(sandbox.path(".git")).expect("the repository can be removed");
-    let perf =
-        sandbox.perf(["baseline", "--filter=well_behaved", "--approve-short=a test", "--duration=0.2"]);
+    let perf = sandbox.perf([
+        "baseline",
+        "--filter=well_behaved",
+        "--approve-short=a test",
+        "--duration=0.2",
+        NOISY,
+    ]);
     perf.succeeds();
     let stored = sandbox.stored("0.0.0");
     assert!(stored["env"]["context"]["commit"].is_null(), "{}", stored["env"]["context"]);
@@ -324,7 +335,8 @@ fn a_group_that_asks_for_200_ms_is_still_measured_for_60_s() -> Outcome {
     }
     let _machine = machine();
     let sandbox = Sandbox::of("criterion-cases");
-    let ended = sandbox.perf(["baseline", "v1", "--bench=overrides", "--filter=short/spin"]).succeeds();
+    let ended =
+        sandbox.perf(["baseline", "v1", "--bench=overrides", "--filter=short/spin", NOISY]).succeeds();
     assert!(ended.wall >= Duration::from_secs(60), "{:?}", ended.wall);
     let stored = sandbox.stored("v1");
     assert_valid(&schema(), &stored);

@@ -1,6 +1,6 @@
 //! Benches on criterion: any id, any setting, heard live or read from files.
 
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{NOISY, Sandbox};
 use crate::support::{machine, target_folder, traces, trials};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-const SHORT: [&str; 3] = ["--approve-short=a test", "--duration=0.2", "--json"];
+const SHORT: [&str; 4] = ["--approve-short=a test", "--duration=0.2", NOISY, "--json"];
 
 fn odd_ids() -> Vec<String> {
     let long = format!("long_{}", "0123456789".repeat(32));
@@ -183,7 +183,7 @@ fn settings_of_the_bench_that_win_are_said() {
         // Longer than what the bench sets, and than one fork.
         let filter = format!("--filter={id}");
         let perf = sandbox.perf(["baseline", "v1", &filter, "--approve-short=a test", "--duration=1"]);
-        let ended = perf.succeeds();
+        let ended = perf.args([NOISY]).succeeds();
         assert!(ended.stdout.contains(&format!("  note: {said}\n")), "{}", ended.stdout);
         assert!(ended.stdout.contains(&format!("  - {id}: {said} (")), "{}", ended.stdout);
         let stored = sandbox.stored("v1");

@@ -1,7 +1,7 @@
 //! One run at a time on a machine, ended cleanly whatever ends it.
 
 use crate::support::perf::Running;
-use crate::support::sandbox::{Sandbox, run_folders};
+use crate::support::sandbox::{NOISY, Sandbox, run_folders};
 use crate::support::traces::{self, MARKER, SOON, eventually};
 use crate::support::{machine, trials};
 use libtest_mimic::Trial;
@@ -94,7 +94,7 @@ fn a_signal_that_the_caller_ignores_ends_nothing() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
     let ignoring = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"];
-    let words = ["baseline", "v1", "--filter=well_behaved", "--approve-short", "a test", "--duration", "2"];
+    let words = ["baseline", "v1", "--filter=well_behaved", "--approve-short=a test", "--duration=2", NOISY];
     let mut running = sandbox.perf_through(&ignoring, words).start();
     running.measures();
     running.signal(Signal::HUP);

@@ -1,6 +1,6 @@
 //! What a person sees who has a terminal, and what others see who have none.
 
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{NOISY, Sandbox};
 use crate::support::{machine, trials};
 use libtest_mimic::Trial;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -98,7 +98,7 @@ fn progress_is_drawn_on_a_terminal_and_cleared_at_the_end() {
     let sandbox = Sandbox::of("misbehaving");
     let terminal = Terminal::open();
     let filter = "--filter=well_behaved";
-    let perf = sandbox.perf(["baseline", "v1", filter, "--approve-short=a test", "--duration=2"]);
+    let perf = sandbox.perf(["baseline", "v1", filter, "--approve-short=a test", "--duration=2", NOISY]);
     let ended = perf.stderr(terminal.stderr()).env("TERM", "xterm-256color").run();
     assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
     let written = terminal.written();

@@ -1,15 +1,15 @@
 //! The fixture `external-cases`: commands that are benchmarks, measured and refused.
 
 use super::perf::{Ended, Perf};
-use super::sandbox::Sandbox;
+use super::sandbox::{NOISY, Sandbox};
 use super::traces;
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-/// A short measurement for a duration, with its result as JSON.
-pub const SHORT: [&str; 3] = ["--approve-short=a test", "--duration=0.3", "--json"];
+/// A short measurement for a duration, whatever else the machine does, with its result as JSON.
+pub const SHORT: [&str; 4] = ["--approve-short=a test", "--duration=0.3", NOISY, "--json"];
 
 /// The command that runs a case, as one types it. No word may hold a single quote.
 pub fn command(words: &[&str]) -> String {

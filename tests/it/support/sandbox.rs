@@ -18,6 +18,9 @@ use std::fs::{self, DirEntry, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The approval that a test gives which is not about noise: the machine may be as loud as it likes.
+pub const NOISY: &str = "--accept-noise=a test";
+
 /// A project to run the program in.
 pub struct Sandbox {
     /// The project's folder.
@@ -89,13 +92,13 @@ impl Sandbox {
     /// `baseline` of the bench with this id, under `label`, approved to be as short as it can be.
     pub fn baseline(&self, label: &str, id: &str) -> Perf<'_> {
         let filter = format!("--filter={id}");
-        self.perf(["baseline", label, &filter, "--approve-short", "a test", "--duration", "0.2"])
+        self.perf(["baseline", label, &filter, "--approve-short", "a test", "--duration", "0.2", NOISY])
     }
 
     /// Like [`Sandbox::baseline`], for so many seconds that a test can act meanwhile.
     pub fn long_baseline(&self, label: &str, id: &str, seconds: &str) -> Perf<'_> {
         let filter = format!("--filter={id}");
-        self.perf(["baseline", label, &filter, "--approve-short", "a test", "--duration", seconds])
+        self.perf(["baseline", label, &filter, "--approve-short", "a test", "--duration", seconds, NOISY])
     }
 
     /// The path of a file of the project.
