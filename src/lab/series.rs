@@ -25,6 +25,8 @@ const LOG_BUDGET: u64 = 64 << 20;
 pub const LEAST_ACTIVE_S: f64 = 0.1;
 /// A fork this many robust deviations from the median is far out.
 const FAR_OUT: f64 = 10.0;
+/// And as far from it as this share of it, the difference that comparisons look for.
+const FAR_ENOUGH: f64 = 0.01;
 /// Fewer forks do not tell how far they usually lie apart.
 const FEWEST_FORKS: usize = 10;
 
@@ -156,7 +158,7 @@ impl Series {
         let mut marked = 0;
         for of in [|fork: &Fork| low(fork), |fork: &Fork| fork.median] {
             let values: Option<Vec<f64>> = counting.iter().map(|at| of(&self.forks[*at])).collect();
-            for index in values.iter().flat_map(|values| far_out(values, FAR_OUT)) {
+            for index in values.iter().flat_map(|values| far_out(values, FAR_OUT, FAR_ENOUGH)) {
                 let at = counting[index];
                 let siblings: Vec<Observed> =
                     counting.iter().filter(|other| **other != at).map(|other| observed[*other]).collect();

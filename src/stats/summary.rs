@@ -92,15 +92,18 @@ pub fn largest_distance(values: &[f64]) -> Option<f64> {
 
 /// The places of values that lie more than `limit` robust standard deviations from the median: 1.4826
 /// times the median absolute deviation, which for normal values is their standard deviation. None when
-/// half of the values are equal, since then every other one would be.
-pub fn far_out(values: &[f64], limit: f64) -> Vec<usize> {
+/// half of the values are equal, since then every other one would be; and none that is nearer to the
+/// median than `least`, as a share of it, since among values that agree in four digits the tenth of a
+/// percent is many deviations.
+pub fn far_out(values: &[f64], limit: f64, least: f64) -> Vec<usize> {
     let Some(middle) = median(values) else { return Vec::new() };
     let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
     let spread = median(&distances).unwrap_or_default() * 1.4826;
     if spread <= 0.0 {
         return Vec::new();
     }
-    (0..values.len()).filter(|index| distances[*index] > limit * spread).collect()
+    let far = (limit * spread).max(least * middle.abs());
+    (0..values.len()).filter(|index| distances[*index] > far).collect()
 }
 
 #[cfg(test)]
@@ -140,10 +143,20 @@ mod tests {
 
     #[test]
     fn one_value_far_from_the_others_is_found() {
-        assert_eq!(far_out(&[1.0, 1.1, 0.9, 5.0, 1.05], 10.0), [3]);
-        assert_eq!(far_out(&[1.0, 1.1, 0.9, 1.2, 1.05], 10.0), [0; 0]);
-        assert_eq!(far_out(&[1.0, 1.0, 1.0, 5.0], 10.0), [0; 0]);
-        assert_eq!(far_out(&[], 10.0), [0; 0]);
+        let far = |values: &[f64]| far_out(values, 10.0, 0.01);
+        assert_eq!(far(&[1.0, 1.1, 0.9, 5.0, 1.05]), [3]);
+        assert_eq!(far(&[1.0, 1.1, 0.9, 1.2, 1.05]), [0; 0]);
+        assert_eq!(far(&[1.0, 1.0, 1.0, 5.0]), [0; 0]);
+        assert_eq!(far(&[]), [0; 0]);
+    }
+
+    #[test]
+    fn a_value_far_out_matters_only_when_the_distance_does() {
+        let close = [1.0, 1.0001, 0.9999, 1.00005, 0.99995];
+        let with = |last| close.into_iter().chain([last]).collect::<Vec<_>>();
+        assert_eq!(far_out(&with(1.005), 10.0, 0.01), [0; 0]);
+        assert_eq!(far_out(&with(1.02), 10.0, 0.01), [5]);
+        assert_eq!(far_out(&with(0.98), 10.0, 0.01), [5]);
     }
 
     proptest! {
