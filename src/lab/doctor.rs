@@ -7,6 +7,7 @@ use super::tools::QUIETLY;
 use crate::failure::{Failure, FailureKind};
 use crate::model::checkup::{Checkup, Lock, LockFile, Preflight, Project};
 use crate::model::event::Event;
+use crate::model::gate::Verdict;
 use crate::sys::slot::{self, Holder, Patience, Slot};
 use crate::sys::{clock, files, kernel, quota};
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ impl Lab<'_> {
         let run = clock::run_id();
         match Slot::acquire(&run, "cargo perf doctor", Patience::NoWait, self.interrupt, |_, _| {}) {
             Ok(slot) => {
-                let preflight = self.preflight(&Order::thorough());
+                let preflight = self.preflight_in_doubt_twice();
                 drop(slot);
                 Ok((lock, Some(preflight?)))
             }
@@ -74,6 +75,16 @@ impl Lab<'_> {
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Probes, and where that finds noise once more and for longer; then the longer probe counts.
+    fn preflight_in_doubt_twice(&mut self) -> Result<Preflight, Failure> {
+        let first = self.preflight(&Order::thorough())?;
+        if first.verdict != Verdict::Noisy {
+            return Ok(first);
+        }
+        self.report(Event::Examining { what: "the noise once more, for longer".to_owned() });
+        self.preflight(&Order::lasting())
     }
 }
 

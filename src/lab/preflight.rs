@@ -28,9 +28,16 @@ impl Order {
         Self { length: Duration::from_secs(1), need: Need { cpus: 1.0, peak_bytes: None } }
     }
 
-    /// The probe before each measurement: under half a second in all.
+    /// The probe of `doctor` when the first one found noise: chores of the system are over within it, and
+    /// builds are not.
+    pub fn lasting() -> Self {
+        Self { length: Duration::from_secs(3), ..Self::thorough() }
+    }
+
+    /// The probe before each measurement: a fraction of a second, since it takes every processor. What it
+    /// misses is seen by the evidence beside each fork.
     pub fn quick() -> Self {
-        Self { length: Duration::from_millis(300), ..Self::thorough() }
+        Self { length: Duration::from_millis(100), ..Self::thorough() }
     }
 }
 
