@@ -75,7 +75,6 @@ impl Args {
             chosen.selection = Selection { filter: Some(external.id.clone()), ..Selection::default() };
             chosen.externals = vec![external];
         }
-        chosen.externals.iter_mut().for_each(|external| self.measuring.declare(external));
         let label_word = label.iter().map(|label: &VersionLabel| label.to_string());
         let repeated = label_word
             .chain(global.repeated())

@@ -4,14 +4,13 @@ use crate::bench::command_line;
 use crate::failure::Failure;
 use crate::lab::catalogue::{Entry, Program};
 use crate::lab::demand::Demand;
-use crate::model::bench::Precision;
+use crate::model::bench::{HarnessKind, Precision};
 use crate::model::duration::{RunDuration, Waiver, parse_seconds, parse_timeout};
 use crate::model::external::External;
 use crate::model::metric::{Aggregate, MetricSpec, parse_declaration};
 use crate::store::config::Config;
 use crate::sys::slot::Patience;
 use crate::sys::{clock, host};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -61,6 +60,18 @@ pub struct CommandArgs {
     /// Hand the command to sh
     #[arg(long, requires = "command")]
     pub shell: bool,
+    /// Ask the command to warm up for so long inside the measured run, in `PERF_WARMUP_DURATION`
+    #[arg(long, value_name = "SECONDS", requires = "command", conflicts_with = "runs", value_parser = parse_timeout)]
+    pub warm_up: Option<Duration>,
+}
+
+/// A flag that not every benchmark can follow.
+struct PartialFlag {
+    name: &'static str,
+    given: bool,
+    purpose: &'static str,
+    suits: fn(HarnessKind) -> bool,
+    instead: &'static str,
 }
 
 /// What was asked of measuring, checked.
@@ -95,25 +106,19 @@ impl MeasuringArgs {
             RunDuration::new(asked, short)?
         };
         let noise_accepted = approval(self.accept_noise.as_deref(), "--accept-noise")?;
-        let mut metrics: BTreeMap<String, MetricSpec> = config.metrics.clone();
-        metrics.extend(self.metrics.iter().cloned());
         Ok(Measuring {
             demand: Demand {
                 duration,
                 runs: self.runs.map(|runs| (runs, self.aggregate.unwrap_or_default())),
                 parameter: self.param_value.clone(),
-                metrics,
+                metrics: config.metrics.clone(),
+                named_metrics: self.metrics.iter().cloned().collect(),
                 noise_accepted: noise_accepted.is_some(),
             },
             expanded: approval(self.expand.as_deref(), "--expand")?,
             noise_accepted,
             patience: if self.no_wait { Patience::NoWait } else { Patience::Wait },
         })
-    }
-
-    /// Gives the metrics declared on the command line to the external benchmarks that are measured.
-    pub fn declare(&self, external: &mut External) {
-        external.metrics.extend(self.metrics.iter().cloned());
     }
 
     /// The flags that a command printed for the user must repeat.
@@ -125,12 +130,38 @@ impl MeasuringArgs {
         words.into_iter().flatten().collect()
     }
 
+    /// The flags that not every benchmark can follow.
+    fn partial(&self) -> [PartialFlag; 3] {
+        [
+            PartialFlag {
+                name: "--runs",
+                given: self.runs.is_some(),
+                purpose: "is for programs that compute their metrics",
+                suits: |kind| kind.precision() == Precision::Metrics,
+                instead: ": its 60 s are measured in as many forks as fit",
+            },
+            PartialFlag {
+                name: "--metric",
+                given: !self.metrics.is_empty(),
+                purpose: "is for programs that print metrics",
+                suits: is_program,
+                instead: ": cost and felt have unit and direction already",
+            },
+            PartialFlag {
+                name: "--param-value",
+                given: self.param_value.is_some(),
+                purpose: "is read by programs",
+                suits: is_program,
+                instead: ", or measure a program that reads PERF_PARAM_VALUE",
+            },
+        ]
+    }
+
     /// Refuses flags that a benchmark cannot follow, and a benchmark whose program is not there.
     ///
     /// # Errors
     /// `Usage`, naming the flag; `Environment`, naming the program.
     pub fn expect_possible(&self, entries: &[&Entry]) -> Result<(), Failure> {
-        let kind_of = |entry: &Entry| entry.benchmark.harness;
         // Before the machine is taken: a word mistyped costs no waiting.
         for entry in entries {
             if let Program::External(external) = &entry.program {
@@ -142,21 +173,13 @@ impl MeasuringArgs {
                 command_line::find_program(&external.argv[0], &external.directory)?;
             }
         }
-        let samples = entries.iter().find(|entry| kind_of(entry).precision() != Precision::Metrics);
-        if let (Some(entry), Some(_)) = (samples, self.runs) {
-            let (name, kind) = (&entry.benchmark.name, kind_of(entry).name());
-            return Err(Failure::usage(format!(
-                "--runs is for programs that compute their metrics, {name} is a {kind} bench"
-            ))
-            .hint("leave --runs away: its 60 s are measured in as many forks as fit"));
-        }
-        let deaf = entries.iter().find(|entry| !hears_parameter(entry));
-        if let (Some(entry), Some(_)) = (deaf, &self.param_value) {
-            let (name, kind) = (&entry.benchmark.name, kind_of(entry).name());
-            return Err(Failure::usage(format!(
-                "--param-value is read by programs, {name} is a {kind} bench"
-            ))
-            .hint("leave --param-value away, or measure a program that reads PERF_PARAM_VALUE"));
+        for flag in self.partial().into_iter().filter(|flag| flag.given) {
+            let deaf = entries.iter().find(|entry| !(flag.suits)(entry.benchmark.harness));
+            if let Some(Entry { benchmark, .. }) = deaf {
+                let (name, kind) = (&benchmark.name, benchmark.harness.name());
+                let message = format!("{} {}, {name} is a {kind} bench", flag.name, flag.purpose);
+                return Err(Failure::usage(message).hint(format!("leave {} away{}", flag.name, flag.instead)));
+            }
         }
         Ok(())
     }
@@ -174,19 +197,15 @@ impl CommandArgs {
             id: line.split_whitespace().collect::<Vec<_>>().join(" "),
             argv,
             directory: directory.to_path_buf(),
+            warm_up: self.warm_up,
             ..External::default()
         }))
     }
 }
 
-fn hears_parameter(entry: &Entry) -> bool {
-    match &entry.program {
-        Program::External(_) => true,
-        Program::Bench(_) => {
-            use crate::model::bench::HarnessKind::{Custom, PerfHarness};
-            matches!(entry.benchmark.harness, Custom | PerfHarness)
-        }
-    }
+/// Whether it keeps the contract of programs, by which it hears its load and prints its metrics.
+fn is_program(kind: HarnessKind) -> bool {
+    matches!(kind, HarnessKind::External | HarnessKind::Custom | HarnessKind::PerfHarness)
 }
 
 /// A waiver with the reason that the flag gave.

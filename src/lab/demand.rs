@@ -13,8 +13,10 @@ pub struct Demand {
     pub runs: Option<(u32, Aggregate)>,
     /// The load, as the benchmark is told.
     pub parameter: Option<String>,
-    /// What is declared of metrics, by name.
+    /// What the configuration declares of the metrics of all benchmarks, by name.
     pub metrics: BTreeMap<String, MetricSpec>,
+    /// What is declared for this measurement alone; it wins, and each name must be printed.
+    pub named_metrics: BTreeMap<String, MetricSpec>,
     /// Whether a series that disagrees with itself counts all the same.
     pub noise_accepted: bool,
 }

@@ -6,7 +6,7 @@ use super::catalogue::{Entry, Program};
 use super::demand::Demand;
 use super::doubt::{DEVIATION_LIMIT, MOST_RERUNS, doubt};
 use super::fork::{ForkOrder, ForkResult};
-use super::metrics::{MetricRuns, declared};
+use super::metrics::{MetricRuns, declared, expect_declared};
 use super::observe::Watch;
 use super::plan::{self, Pilot, Plan};
 use super::prepared::Prepared;
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::model::baseline::{BenchSeries, Fork, MetricSeries, RejectedSeries};
 use crate::model::bench::HarnessKind;
 use crate::model::event::Event;
-use crate::model::metric::Aggregate;
+use crate::model::metric::{Aggregate, MetricValues};
 use crate::model::units;
 use crate::sys::slot::Slot;
 use std::path::Path;
@@ -126,6 +126,7 @@ impl Lab<'_> {
         };
         let result = self.fork(&order, job.slot, watch)?;
         series.take_pilot(&result.ended);
+        expect_declared(job.entry, job.demand, result.metrics.as_ref().unwrap_or(&MetricValues::default()))?;
         Ok(match benchmark.harness {
             HarnessKind::Libtest => plan::whole_runs(result.ended.wall, duration),
             HarnessKind::Criterion if Dialect::of(result.version.as_deref()) == Dialect::WholeSeconds => {

@@ -17,14 +17,42 @@ pub struct MetricRuns {
     values: BTreeMap<MetricName, Vec<f64>>,
 }
 
-/// What is declared of the metrics of `entry`; what was said on the command line wins over its own
-/// table, and that over the table of all benchmarks. The first two are one in an external benchmark.
+/// What is declared of the metrics of `entry`; what was said for this measurement wins over its own
+/// table, and that over the table of all benchmarks.
 pub fn declared(entry: &Entry, demand: &Demand) -> BTreeMap<String, MetricSpec> {
     let mut declared = demand.metrics.clone();
-    if let Program::External(external) = &entry.program {
-        declared.extend(external.metrics.clone());
-    }
+    declared.extend(declared_for_it(entry, demand));
     declared
+}
+
+/// What is declared of the metrics of `entry` and no other benchmark.
+fn declared_for_it(entry: &Entry, demand: &Demand) -> BTreeMap<String, MetricSpec> {
+    let mut declared = match &entry.program {
+        Program::External(external) => external.metrics.clone(),
+        Program::Bench(_) => BTreeMap::new(),
+    };
+    declared.extend(demand.named_metrics.clone());
+    declared
+}
+
+/// Refuses a benchmark of which something is declared that it does not print.
+///
+/// # Errors
+/// `Benchmark`, with what it prints.
+pub fn expect_declared(entry: &Entry, demand: &Demand, printed: &MetricValues) -> Result<(), Failure> {
+    let names: BTreeSet<String> = printed.iter().map(|(name, _)| name.name).collect();
+    let declared = declared_for_it(entry, demand);
+    let Some(missing) = declared.keys().find(|name| !names.contains(*name)) else { return Ok(()) };
+    let near = near_misses(missing, names.iter().map(String::as_str), 1);
+    let shown: Vec<&str> = if near.is_empty() { names.iter().map(String::as_str).collect() } else { near };
+    let helps = if shown.is_empty() {
+        "it prints no metrics".into()
+    } else {
+        format!("it prints {}", shown.join(", "))
+    };
+    let name = &entry.benchmark.name.id;
+    Err(Failure::benchmark(format!("the metric {missing} is declared of {name}, which does not print it"))
+        .hint(helps))
 }
 
 impl MetricRuns {
@@ -32,22 +60,6 @@ impl MetricRuns {
     pub fn after(tried: &MetricValues, declared: BTreeMap<String, MetricSpec>) -> Self {
         let values = tried.iter().map(|(name, _)| (name, Vec::new())).collect();
         Self { declared, values }
-    }
-
-    /// Refuses an external benchmark that declares what it does not print.
-    pub fn expect_declared(&self, entry: &Entry) -> Result<(), Failure> {
-        let Program::External(external) = &entry.program else { return Ok(()) };
-        let printed: BTreeSet<&str> = self.values.keys().map(|name| name.name.as_str()).collect();
-        let Some(missing) = external.metrics.keys().find(|name| !printed.contains(name.as_str())) else {
-            return Ok(());
-        };
-        let near = near_misses(missing, printed.iter().copied(), 1);
-        let shown: Vec<&str> = if near.is_empty() { printed.into_iter().collect() } else { near };
-        Err(Failure::benchmark(format!(
-            "{} declares the metric {missing} and does not print it",
-            external.id
-        ))
-        .hint(format!("it prints {}", shown.join(", "))))
     }
 
     /// Takes the metrics of one run.

@@ -5,7 +5,7 @@ use super::Lab;
 use super::catalogue::{Entry, Program};
 use super::demand::Demand;
 use super::fork::expect_success;
-use super::metrics::{MetricRuns, declared};
+use super::metrics::{MetricRuns, declared, expect_declared};
 use super::observe::{Mark, Watch, Watched};
 use super::series::{LEAST_ACTIVE_S, noise_of, nothing_computed};
 use super::traces::keep_line;
@@ -71,8 +71,8 @@ impl Lab<'_> {
         let mut watch = Watch::start();
         let tried = self.try_program(&job, &mut watch)?;
         let (count, mode) = job.plan();
+        expect_declared(entry, demand, &tried.found.values)?;
         let mut metrics = MetricRuns::after(&tried.found.values, declared(entry, demand));
-        metrics.expect_declared(entry)?;
         let mut runs = Vec::new();
         for number in 1..=count {
             let run = self.run_program(&job, mode, &format!("run-{number:04}"), &mut watch)?;

@@ -265,16 +265,20 @@ fn a_warm_up_is_asked_for_inside_the_measured_run_only() {
         traces.display()
     );
     sandbox.write("perf.toml", &table);
-    misled(sandbox.perf(["baseline", "v1", "--filter=warm"])).args(SHORT).succeeds();
-    for (index, run) in told(&sandbox).iter().enumerate() {
-        assert_told(run, "PERF_WARMUP_DURATION", if index % 2 == 0 { None } else { Some("0.2") });
-        assert_told(run, "PERF_RUN_DURATION", Some(if index % 2 == 0 { "0.05" } else { "0.3" }));
+    let configured = sandbox.perf(["baseline", "v1", "--filter=warm"]);
+    let typed = sandbox.case(&["tells", traces.to_str().expect("text")]).args(["--warm-up=0.2"]);
+    for perf in [configured, typed] {
+        misled(perf).args(SHORT).succeeds();
+        for (index, run) in told(&sandbox).iter().enumerate() {
+            assert_told(run, "PERF_WARMUP_DURATION", if index % 2 == 0 { None } else { Some("0.2") });
+            assert_told(run, "PERF_RUN_DURATION", Some(if index % 2 == 0 { "0.05" } else { "0.3" }));
+        }
+        let bench = &sandbox.stored("v1")["benches"][0];
+        assert_eq!(bench["runs"], json!({"mode": "duration", "asked_s": 0.3, "warm_up_s": 0.2}));
+        let wall = bench["forks"][0]["wall_s"].as_f64();
+        assert!(wall >= Some(0.5), "the warm-up lies in the measured run: {wall:?}");
+        fs::remove_file(&traces).expect("the file is there");
     }
-    let bench = &sandbox.stored("v1")["benches"][0];
-    assert_eq!(bench["runs"], json!({"mode": "duration", "asked_s": 0.3, "warm_up_s": 0.2}));
-    let wall = bench["forks"][0]["wall_s"].as_f64();
-    assert!(wall >= Some(0.5), "the warm-up lies in the measured run: {wall:?}");
-    fs::remove_file(&traces).expect("the file is there");
     misled(sandbox.perf(["baseline", "v1", "--filter=warm", "--runs=3"])).succeeds();
     for run in told(&sandbox) {
         assert_told(&run, "PERF_WARMUP_DURATION", None);

@@ -262,4 +262,6 @@ fn a_custom_main_is_told_its_load() {
     assert!(printed.starts_with("a ledger of 250 lines\n"), "{printed}");
     let refused = baseline(&sandbox, "custom", "line").args(["--param-value=50"]);
     refused.fails(7, "PERF_PARAM_VALUE must be a whole number of lines", "its output is in ");
+    let misspelt = baseline(&sandbox, "custom", "line").args(["--metric=mean_us:us:lower"]);
+    misspelt.fails(7, "which does not print it", "it prints mean_ms");
 }

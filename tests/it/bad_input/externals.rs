@@ -153,6 +153,7 @@ fn runs_do_not_go_with_a_duration_or_its_approval() {
     let with = |flag: &str| sandbox.perf(["baseline", "v1", "--command", &command, "--runs=3", flag]);
     unstarted(&sandbox, with("--duration=10"), "cannot be used with", "--duration");
     unstarted(&sandbox, with("--approve-short=a test"), "does not go with --runs", "--approve-short");
+    unstarted(&sandbox, with("--warm-up=1"), "cannot be used with", "--warm-up");
 }
 
 fn runs_of_a_criterion_bench_are_refused_before_it_is_measured() {
@@ -178,6 +179,8 @@ fn a_parameter_that_is_no_decimal_or_that_nobody_reads_is_refused() {
     let sandbox = Sandbox::of("misbehaving");
     let perf = sandbox.perf(["baseline", "v1", "--filter=well_behaved", "--param-value=250"]);
     perf.fails(2, "is a criterion bench", "leave --param-value away");
+    let perf = sandbox.perf(["baseline", "v1", "--filter=well_behaved", "--metric=ms:ms:lower"]);
+    perf.fails(2, "is a criterion bench", "leave --metric away");
 }
 
 fn what_only_a_shell_understands_is_refused_with_the_flag_that_starts_one() {
