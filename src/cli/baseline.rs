@@ -11,7 +11,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::git;
 use crate::investigation::advance::{Applied, advance};
 use crate::investigation::baseline::{Measured, outcome};
-use crate::lab::catalogue::{Catalogue, Entry};
+use crate::lab::catalogue::Entry;
 use crate::lab::facts::Checkout;
 use crate::lab::preflight::Order;
 use crate::lab::{Lab, plan};
@@ -100,18 +100,19 @@ pub fn run(
     let mut lab = Lab::new(session.cwd.clone(), flags, timeout, shown, interrupt, printer)?;
     choosing::warn(&mut lab, &session);
     let head = git::head(&session.layout.root, &session.layout.folder);
-    // What cannot be stored is found out before anything is built, as far as the label is known by then.
+    // What cannot be stored is found out before anything is built, or even asked of cargo.
     if let Some(label) = &request.label {
         baselines::prove_storable(&session.layout, label)?;
     }
-    let catalogue = request.chosen.catalogue(&mut lab, &session)?;
+    let workspace = request.chosen.workspace(&mut lab, &session)?;
     let label = if let Some(label) = &request.label {
         label.clone()
     } else {
-        let label = default_label(&catalogue, &request.chosen.selection, head.as_ref())?;
+        let label = default_label(workspace.as_ref(), &request.chosen.selection, head.as_ref())?;
         baselines::prove_storable(&session.layout, &label)?;
         label
     };
+    let catalogue = request.chosen.catalogue(&mut lab, workspace)?;
     let entries = catalogue.filtered(&request.chosen.selection)?;
     if let Some(refusal) = narrow_first(&entries, &request) {
         return Ok(refusal);
@@ -127,14 +128,11 @@ pub fn run(
 /// Package version and commit; the version of the workspace when several packages are meant, the commit
 /// alone where there is no package.
 fn default_label(
-    catalogue: &Catalogue,
+    workspace: Option<&Workspace>,
     selection: &Selection,
     head: Option<&git::Head>,
 ) -> Result<VersionLabel, Failure> {
-    let version = match &catalogue.workspace {
-        Some(workspace) => Some(version_of(workspace, selection)?),
-        None => None,
-    };
+    let version = workspace.map(|workspace| version_of(workspace, selection)).transpose()?;
     let dirty = head.is_some_and(|head| head.dirty);
     VersionLabel::of_commit(version.as_deref(), head.map(git::Head::short), dirty)
 }

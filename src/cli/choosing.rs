@@ -2,6 +2,7 @@
 
 use super::arguments::{CargoArgs, Choice, Global};
 use super::session::Session;
+use crate::bench::discover::Workspace;
 use crate::bench::selection::{CargoFlags, Selection};
 use crate::failure::Failure;
 use crate::lab::catalogue::{Catalogue, Entry};
@@ -57,21 +58,31 @@ impl Chosen {
     }
 
     /// Whether nothing but external benchmarks can be meant, so that cargo need not be asked.
-    pub fn is_external(&self, session: &Session) -> bool {
+    fn is_external(&self, session: &Session) -> bool {
         let named = self.selection.filter.as_deref();
         let exact = self.externals.iter().any(|external| Some(external.id.as_str()) == named);
         exact || (!self.externals.is_empty() && !session.has_manifest)
     }
 
-    /// All benchmarks that may be meant.
+    /// The workspace whose benches may be meant, before any of them is built.
+    ///
+    /// # Errors
+    /// As cargo fails.
+    pub fn workspace(&self, lab: &mut Lab<'_>, session: &Session) -> Result<Option<Workspace>, Failure> {
+        if self.is_external(session) {
+            return Ok(None);
+        }
+        lab.discover().map(Some)
+    }
+
+    /// All benchmarks that may be meant, those of `workspace` built.
     ///
     /// # Errors
     /// As cargo and the benches fail.
-    pub fn catalogue(&self, lab: &mut Lab<'_>, session: &Session) -> Result<Catalogue, Failure> {
-        if self.is_external(session) {
+    pub fn catalogue(&self, lab: &mut Lab<'_>, workspace: Option<Workspace>) -> Result<Catalogue, Failure> {
+        let Some(workspace) = workspace else {
             return Ok(Catalogue::of_externals(self.externals.clone()));
-        }
-        let workspace = lab.discover()?;
+        };
         if self.externals.is_empty() {
             return lab.catalogue(workspace, &self.selection);
         }

@@ -46,7 +46,8 @@ pub fn run(
         return declared(&chosen, &mut lab, &session);
     }
     let selection = &chosen.selection;
-    let catalogue = chosen.catalogue(&mut lab, &session)?;
+    let workspace = chosen.workspace(&mut lab, &session)?;
+    let catalogue = chosen.catalogue(&mut lab, workspace)?;
     let empty = catalogue.entries.is_empty() && selection.filter.is_none();
     let entries = if empty { Vec::new() } else { catalogue.filtered(selection)? };
     let benchmarks: Vec<&Benchmark> = entries.into_iter().map(|entry| &entry.benchmark).collect();
@@ -73,8 +74,8 @@ pub fn run(
 
 /// What manifests and configuration declare, with nothing built.
 fn declared(chosen: &Chosen, lab: &mut Lab<'_>, session: &Session) -> Result<Reply, Failure> {
-    let targets =
-        if chosen.is_external(session) { Vec::new() } else { lab.discover()?.select(&chosen.selection)? };
+    let workspace = chosen.workspace(lab, session)?;
+    let targets = workspace.map(|found| found.select(&chosen.selection)).transpose()?.unwrap_or_default();
     let externals: Vec<&External> =
         chosen.externals.iter().filter(|external| chosen.selection.accepts_id(&external.id)).collect();
     let text = if targets.is_empty() && externals.is_empty() {

@@ -127,6 +127,8 @@ fn a_busy_process_is_named_and_the_machine_is_noisy() {
     assert_eq!(ended.json()["error"]["kind"], "environment");
     assert!(ended.stderr.contains("--strict"), "{}", ended.stderr);
     assert_eq!(result["verdict"], "noisy");
+    let seconds = result["probe"]["seconds"].as_f64();
+    assert!(seconds >= Some(3.0), "noise is probed again, for longer: {seconds:?}");
     let causes = result["probe"]["causes"].as_array().expect("causes");
     assert!(causes.contains(&Value::from("contention")), "{causes:?}");
     let processes = result["probe"]["processes"].as_array().expect("processes");

@@ -46,6 +46,10 @@ fn a_state_folder_below_a_file_is_found_before_the_build() {
     let refused = perf.fails(8, "occupied/state/perf/baselines", "--state-dir");
     assert!(refused.wall < QUICKLY, "{refused:#?}");
     assert!(refused.stderr.contains("nothing has been measured"), "{}", refused.stderr);
+    // Cargo has to say the version of the default label, and has built nothing by then.
+    let perf = sandbox.perf(["baseline", "--filter=well_behaved"]).env("AI_STATE_DIR", "occupied/state");
+    let unnamed = perf.unbuilt().fails(8, "occupied/state/perf/baselines", "--state-dir");
+    assert!(!unnamed.stderr.contains("building"), "{}", unnamed.stderr);
 }
 
 fn a_state_folder_that_the_system_refuses_is_found_before_the_build() {
