@@ -34,7 +34,7 @@ pub struct MeasuringArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000), conflicts_with = "duration")]
     pub runs: Option<u32>,
     /// How the runs become one value: median, mean, min or max (default: median)
-    #[arg(long, value_name = "HOW", requires = "runs")]
+    #[arg(long, value_name = "HOW", requires = "runs", conflicts_with = "duration")]
     pub aggregate: Option<Aggregate>,
     /// The load, which a program finds in `PERF_PARAM_VALUE`
     #[arg(long, value_name = "NUMBER", value_parser = parse_parameter)]
@@ -50,18 +50,22 @@ pub struct MeasuringArgs {
     pub no_wait: bool,
 }
 
+/// The flags that choose a bench. Each flag about a command excludes them itself: what requires
+/// `--command` is let pass where a flag is given that `--command` excludes.
+const BENCH_FLAGS: [&str; 3] = ["package", "bench", "filter"];
+
 /// A command that is measured without being in perf.toml.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Choosing a command instead of a bench")]
 pub struct CommandArgs {
     /// Measure this command, which prints `PERF_METRICS`; split into words as a shell would
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["package", "bench", "filter"])]
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = BENCH_FLAGS)]
     pub command: Option<String>,
     /// Hand the command to sh
-    #[arg(long, requires = "command")]
+    #[arg(long, requires = "command", conflicts_with_all = BENCH_FLAGS)]
     pub shell: bool,
     /// Ask the command to warm up for so long inside the measured run, in `PERF_WARMUP_DURATION`
-    #[arg(long, value_name = "SECONDS", requires = "command", conflicts_with = "runs", value_parser = parse_timeout)]
+    #[arg(long, value_name = "SECONDS", requires = "command", conflicts_with = "runs", conflicts_with_all = BENCH_FLAGS, value_parser = parse_timeout)]
     pub warm_up: Option<Duration>,
 }
 

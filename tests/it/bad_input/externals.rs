@@ -137,6 +137,7 @@ fn an_aggregate_that_is_none_is_refused_with_those_that_are() {
         unstarted(&sandbox, with(&["--runs=3", &flag]), "--aggregate", "expected median, mean, min or max");
     }
     unstarted(&sandbox, with(&["--aggregate=mean"]), "required", "--runs");
+    unstarted(&sandbox, with(&["--aggregate=mean", "--duration=60"]), "cannot be used with", "--duration");
 }
 
 fn a_number_of_runs_that_is_none_or_too_small_is_refused() {
@@ -235,7 +236,11 @@ fn a_command_and_a_bench_at_once_are_refused() {
         let perf = sandbox.perf(["baseline", "v1", "--command", &command, flag]);
         unstarted(&sandbox, perf, "cannot be used with", "--command");
     }
-    unstarted(&sandbox, sandbox.perf(["baseline", "v1", "--shell"]), "required", "--command");
+    for flag in ["--shell", "--warm-up=1"] {
+        unstarted(&sandbox, sandbox.perf(["baseline", "v1", flag]), "required", "--command");
+        let perf = sandbox.perf(["baseline", "v1", "--filter=line", flag]);
+        unstarted(&sandbox, perf, "cannot be used with", "--filter");
+    }
 }
 
 fn a_harness_of_another_protocol_says_which_side_to_upgrade() {
