@@ -122,9 +122,12 @@ pub fn baseline(
 
     let mut command = start::tool(fixture);
     command.args(["baseline", "figures", "--json", "--events"]).args(choice).args(["--filter", id]);
-    // A machine that somebody else measures on gives no figure. State must not land in the repository.
-    command.arg("--no-wait").arg("--state-dir").arg(setting.scratch.path().join("state"));
-    if asked < FULL {
+    // State must not land in the repository.
+    command.arg("--state-dir").arg(setting.scratch.path().join("state"));
+    if asked >= FULL {
+        // A machine that somebody else measures on gives no figure.
+        command.arg("--no-wait");
+    } else {
         command.args(["--approve-short", "figures", "--duration", &asked.as_secs_f64().to_string()]);
         // Nothing of this is recorded; a series that counts must be one that was not in doubt.
         command.args(["--accept-noise", "figures"]);
