@@ -1,8 +1,7 @@
 //! Whether a series can be believed, or should be measured again.
 
-use super::series::suspect;
-use crate::model::baseline::{BenchSeries, ProgramRuns};
-use crate::model::noise::Cause;
+use super::series::was_shared;
+use crate::model::baseline::{BenchSeries, MetricSeries, ProgramRuns};
 use crate::model::units;
 
 /// A series that disagrees with itself by more than this is measured again.
@@ -39,15 +38,22 @@ fn of_program(series: &BenchSeries) -> Option<Doubt> {
         .metrics
         .iter()
         .filter(|metric| metric.better.is_some())
-        .filter_map(|metric| Some((over_limit(metric.deviation)?, metric)))
+        .filter_map(|metric| Some((over_limit(spread(metric))?, metric)))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((deviation, metric)) = worst {
-        let reason =
-            format!("{} lies up to {} from its median over the runs", metric.name, units::share(deviation));
+        let reason = if deviation.is_finite() {
+            format!("{} lies up to {} from its median over the runs", metric.name, units::share(deviation))
+        } else {
+            format!("{} is 0 in the middle of its runs, and not in all", metric.name)
+        };
         return Some(Doubt { reason, blocks: true });
     }
     let once = matches!(runs, ProgramRuns::Duration { .. });
-    let cause = suspect(&series.forks);
-    (once && matches!(cause, Cause::Contention | Cause::Hypervisor))
+    (once && was_shared(&series.forks))
         .then(|| Doubt { reason: "it ran once, while the machine did other work".to_owned(), blocks: false })
+}
+
+/// How far the runs lie apart; no share of zero is far enough where only some of them are zero.
+fn spread(metric: &MetricSeries) -> Option<f64> {
+    metric.deviation.or_else(|| metric.is_zero_at_times().then_some(f64::INFINITY))
 }

@@ -11,7 +11,7 @@ use crate::model::baseline::{
 use crate::model::bench::{HarnessKind, Throughput};
 use crate::model::duration::RunDuration;
 use crate::model::event::Event;
-use crate::model::noise::{Block, Cause, ForkEvidence, Observed, cause, cause_of_series};
+use crate::model::noise::{Block, Cause, ForkEvidence, Observed, cause, cause_of_series, is_shared};
 use crate::model::samples::CodedSamples;
 use crate::model::units;
 use crate::stats::summary::{Combine, deviation, far_out, summarise};
@@ -43,7 +43,8 @@ pub struct Series {
     totals: Totals,
     active_s: f64,
     process_s: f64,
-    allocations: Option<Allocations>,
+    /// Of each fork, when it counts them.
+    allocations: Vec<Option<Allocations>>,
     /// Bytes of output that may still go to disk.
     pub log_budget: u64,
     /// The forks so far.
@@ -64,7 +65,7 @@ impl Series {
             totals: Totals::default(),
             active_s: 0.0,
             process_s: 0.0,
-            allocations: None,
+            allocations: Vec::new(),
             log_budget: LOG_BUDGET,
             forks: Vec::new(),
         }
@@ -123,12 +124,10 @@ impl Series {
             self.overrides.extend(overrides(resolved, request));
         }
         self.version = result.version.clone().or_else(|| self.version.take());
-        if let Some(counted) = result.allocations {
-            let sum = self.allocations.get_or_insert_default();
-            sum.iterations += counted.iterations;
-            sum.allocations += counted.allocations;
-            sum.bytes += counted.bytes;
+        if self.throughput.is_empty() {
+            self.throughput.clone_from(&reading.throughput);
         }
+        self.allocations.push(result.allocations);
         self.forks.push(fork);
         Ok(())
     }
@@ -151,7 +150,7 @@ impl Series {
     /// known cause stay: they may be what the benchmark is like. Returns how many were marked.
     pub fn set_aside_disturbed(&mut self) -> usize {
         let observed: Vec<Observed> = self.forks.iter().map(observed).collect();
-        let counting: Vec<usize> = (0..self.forks.len()).filter(|at| counts(&self.forks[*at])).collect();
+        let counting: Vec<usize> = (0..self.forks.len()).filter(|at| self.forks[*at].counts()).collect();
         if counting.len() < FEWEST_FORKS {
             return 0;
         }
@@ -163,7 +162,7 @@ impl Series {
                 let siblings: Vec<Observed> =
                     counting.iter().filter(|other| **other != at).map(|other| observed[*other]).collect();
                 let cause = cause(&observed[at], &siblings);
-                if cause != Cause::Unexplained && counts(&self.forks[at]) {
+                if cause != Cause::Unexplained && self.forks[at].counts() {
                     self.forks[at].set_aside = Some(cause);
                     self.totals.forks -= 1;
                     self.totals.measured_s -= self.forks[at].measured_s;
@@ -179,7 +178,7 @@ impl Series {
         let left = (self.target_s - self.totals.measured_s).max(0.0);
         Event::ForkFinished {
             bench: self.name.clone(),
-            forks: self.forks.len(),
+            forks: self.forks.iter().filter(|fork| fork.counts()).count(),
             measured_s: self.totals.measured_s,
             target_s: self.target_s,
             left_s: left * elapsed.as_secs_f64() / self.totals.measured_s.max(1e-9),
@@ -203,7 +202,7 @@ impl Series {
         self.totals.wall_s = wall.as_secs_f64();
         self.totals.active_share = self.active_s / self.process_s;
         let view = |combine: Combine, of: fn(&Fork) -> Option<f64>| {
-            let values: Option<Vec<f64>> = self.forks.iter().filter(|fork| counts(fork)).map(of).collect();
+            let values: Option<Vec<f64>> = self.forks.iter().filter(|fork| fork.counts()).map(of).collect();
             let values = values.unwrap_or_default();
             let value = combine.value(&values)?;
             Some(View { value, deviation: deviation(&values, combine) })
@@ -236,13 +235,23 @@ impl Series {
             cost: view(Combine::LowEnd, low),
             felt: view(Combine::Median, |fork| fork.median),
             metrics: Vec::new(),
-            allocations: self.allocations,
+            allocations: sum_of_allocations(&self.forks, &self.allocations),
             forks: self.forks,
             blocks,
             rejected: Vec::new(),
             raw: None,
         })
     }
+}
+
+/// What the forks that count have allocated.
+fn sum_of_allocations(forks: &[Fork], counted: &[Option<Allocations>]) -> Option<Allocations> {
+    let counting = forks.iter().zip(counted).filter(|(fork, _)| fork.counts());
+    counting.filter_map(|(_, counted)| *counted).reduce(|sum, next| Allocations {
+        iterations: sum.iterations + next.iterations,
+        allocations: sum.allocations + next.allocations,
+        bytes: sum.bytes + next.bytes,
+    })
 }
 
 /// A benchmark that computes nothing has nothing to measure.
@@ -257,8 +266,16 @@ pub fn nothing_computed(name: &str, active_s: f64, processes: usize) -> Failure 
 
 /// Why a series disagrees with itself.
 pub fn suspect(forks: &[Fork]) -> Cause {
-    let observed: Vec<Observed> = forks.iter().filter(|fork| counts(fork)).map(observed).collect();
-    cause_of_series(&observed)
+    cause_of_series(&observed_of_counting(forks))
+}
+
+/// Whether somebody else had the processors during a series.
+pub fn was_shared(forks: &[Fork]) -> bool {
+    is_shared(&observed_of_counting(forks))
+}
+
+fn observed_of_counting(forks: &[Fork]) -> Vec<Observed> {
+    forks.iter().filter(|fork| fork.counts()).map(observed).collect()
 }
 
 /// The series as it is kept when another one is measured in its place.
@@ -266,10 +283,6 @@ pub fn rejected(series: BenchSeries, reason: String) -> RejectedSeries {
     let cause = suspect(&series.forks);
     let BenchSeries { cost, felt, metrics, totals, forks, .. } = series;
     RejectedSeries { reason, cause, cost, felt, metrics, totals, forks }
-}
-
-fn counts(fork: &Fork) -> bool {
-    fork.set_aside.is_none()
 }
 
 /// The low end of a fork; a harness that tells only one number tells both ends with it.
@@ -345,5 +358,21 @@ pub fn noise_of(ended: &Ended, evidence: ForkEvidence) -> ForkNoise {
         involuntary_switches: usage.involuntary_switches,
         evidence,
         leftovers: ended.leftovers.iter().map(|leftover| leftover.name.clone()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_fork_set_aside_has_allocated_counts_in_nothing() {
+        let counting = Fork::default();
+        let aside = Fork { set_aside: Some(Cause::Contention), ..Fork::default() };
+        let counted = |iterations| Some(Allocations { iterations, allocations: 2 * iterations, bytes: 64 });
+        let forks = [counting.clone(), aside, counting.clone(), counting];
+        let sum = sum_of_allocations(&forks, &[counted(10), counted(500), None, counted(7)]);
+        assert_eq!(sum, Some(Allocations { iterations: 17, allocations: 34, bytes: 128 }));
+        assert_eq!(sum_of_allocations(&forks, &[None; 4]), None);
     }
 }

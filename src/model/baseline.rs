@@ -163,10 +163,18 @@ pub struct MetricSeries {
     pub better: Option<Direction>,
     /// The value of all runs together.
     pub value: f64,
-    /// The largest distance of a run from the median, as a share of it; unknown for a single run.
+    /// The largest distance of a run from the median, as a share of it; unknown for a single run, and
+    /// where the median is zero while others are not.
     pub deviation: Option<f64>,
     /// The value of each run.
     pub values: Vec<f64>,
+}
+
+impl MetricSeries {
+    /// Whether it is zero in the middle of its runs and not in all of them: then no distance is a share.
+    pub fn is_zero_at_times(&self) -> bool {
+        self.deviation.is_none() && self.values.len() > 1
+    }
 }
 
 /// What the measured thread allocated over all forks: exact counts.
@@ -292,6 +300,13 @@ pub struct Fork {
     /// The raw samples, when they are stored inside.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub samples: Option<CodedSamples>,
+}
+
+impl Fork {
+    /// Whether it counts: nothing disturbed it so much that another one was measured in its place.
+    pub fn counts(&self) -> bool {
+        self.set_aside.is_none()
+    }
 }
 
 /// What the kernel counted for a fork.

@@ -135,8 +135,6 @@ pub fn capacity_s(interval: &Interval) -> Option<f64> {
 /// evidence names no cause.
 pub fn cause(of: &Observed, siblings: &[Observed]) -> Cause {
     let evidence = &of.evidence;
-    let foreign = evidence.foreign_cpu.unwrap_or_default();
-    let stolen = evidence.steal.unwrap_or_default();
     let usual_faults = median(siblings.iter().map(|sibling| sibling.major_faults));
     if evidence.swapped_pages.is_some_and(|pages| pages > 0) {
         Cause::MemoryPressure
@@ -144,9 +142,9 @@ pub fn cause(of: &Observed, siblings: &[Observed]) -> Cause {
         Cause::OuterQuota
     } else if evidence.thermal_events.is_some_and(|events| events > 0) {
         Cause::Frequency
-    } else if stolen > STEAL && stolen > foreign {
+    } else if of.is_stolen_from() && evidence.steal > evidence.foreign_cpu {
         Cause::Hypervisor
-    } else if foreign > FOREIGN && foreign * of.capacity_s > TICKS_S || interrupted_more(of, siblings) {
+    } else if of.is_contended() || interrupted_more(of, siblings) {
         Cause::Contention
     } else if of.major_faults > usual_faults {
         Cause::ColdCache
@@ -155,10 +153,33 @@ pub fn cause(of: &Observed, siblings: &[Observed]) -> Cause {
     }
 }
 
+impl Observed {
+    /// Whether other processes used the processors.
+    fn is_contended(&self) -> bool {
+        let foreign = self.evidence.foreign_cpu.unwrap_or_default();
+        foreign > FOREIGN && foreign * self.capacity_s > TICKS_S
+    }
+
+    /// Whether a hypervisor gave the processors to others.
+    fn is_stolen_from(&self) -> bool {
+        self.evidence.steal.unwrap_or_default() > STEAL
+    }
+}
+
+/// Whether somebody else had the processors during a series, whatever else happened as well.
+pub fn is_shared(forks: &[Observed]) -> bool {
+    mean_of(forks).is_some_and(|series| series.is_contended() || series.is_stolen_from())
+}
+
 /// Why a whole series disagrees with itself: the mean of its forks, judged like one fork.
 pub fn cause_of_series(forks: &[Observed]) -> Cause {
+    mean_of(forks).map_or(Cause::Unexplained, |series| cause(&series, &[]))
+}
+
+/// A series as if it were one fork.
+fn mean_of(forks: &[Observed]) -> Option<Observed> {
     if forks.is_empty() {
-        return Cause::Unexplained;
+        return None;
     }
     let count = forks.len() as f64;
     let mean = |of: fn(&Observed) -> f64| forks.iter().map(of).sum::<f64>() / count;
@@ -168,7 +189,7 @@ pub fn cause_of_series(forks: &[Observed]) -> Cause {
     };
     let most =
         |of: fn(&ForkEvidence) -> Option<u64>| forks.iter().filter_map(|fork| of(&fork.evidence)).max();
-    let series = Observed {
+    Some(Observed {
         evidence: ForkEvidence {
             psi_cpu_some: known_mean(|evidence| evidence.psi_cpu_some),
             foreign_cpu: known_mean(|evidence| evidence.foreign_cpu),
@@ -182,8 +203,7 @@ pub fn cause_of_series(forks: &[Observed]) -> Cause {
         capacity_s: forks.iter().map(|fork| fork.capacity_s).sum(),
         interruptions_per_s: 0.0,
         major_faults: mean(|fork| fork.major_faults).floor(),
-    };
-    cause(&series, &[])
+    })
 }
 
 fn interrupted_more(of: &Observed, siblings: &[Observed]) -> bool {
@@ -315,6 +335,23 @@ mod tests {
         loud.evidence.foreign_cpu = Some(0.2);
         assert_eq!(cause_of_series(&[quiet(), loud, loud, quiet()]), Cause::Contention);
         assert_eq!(cause_of_series(&[quiet(); 4]), Cause::Unexplained);
+    }
+
+    #[test]
+    fn a_shared_machine_is_seen_whatever_else_happened() {
+        let with = |change: fn(&mut Observed)| {
+            let mut fork = quiet();
+            change(&mut fork);
+            fork
+        };
+        let loud = with(|fork| {
+            fork.evidence.foreign_cpu = Some(0.5);
+            fork.evidence.swapped_pages = Some(1);
+        });
+        assert_eq!((cause_of_series(&[loud]), is_shared(&[loud])), (Cause::MemoryPressure, true));
+        assert!(is_shared(&[with(|fork| fork.evidence.steal = Some(0.05))]));
+        assert!(!is_shared(&[with(|fork| fork.evidence.swapped_pages = Some(9))]));
+        assert!(!is_shared(&[quiet(); 4]) && !is_shared(&[]));
     }
 
     #[test]

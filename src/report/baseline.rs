@@ -87,7 +87,7 @@ pub fn series_json(series: &BenchSeries) -> Value {
         "plan": series.plan,
         "overrides": series.overrides,
         "throughput": series.throughput,
-        "set_aside": series.forks.iter().filter(|fork| fork.set_aside.is_some()).count(),
+        "set_aside": series.forks.iter().filter(|fork| !fork.counts()).count(),
         "rejected": series.rejected.iter().map(|rejected| json!({
             "reason": rejected.reason,
             "cause": rejected.cause,
@@ -105,7 +105,8 @@ fn bench(series: &BenchSeries) -> String {
     {
         if let Some(view) = view {
             let value = quantity(view.value, series);
-            let _ = writeln!(text, "  {name}  {value:>10} per iteration   {how}, {}", agreement(view));
+            let _ =
+                writeln!(text, "  {name}  {value:>10} per iteration   {how}, {}", agreement(view, series));
         }
     }
     text += &metrics(&series.metrics);
@@ -138,6 +139,7 @@ fn metrics(metrics: &[MetricSeries]) -> String {
         };
         let spread = match metric.deviation {
             Some(deviation) => format!("runs within {}", units::share(deviation)),
+            None if metric.is_zero_at_times() => "0 in the middle of the runs, and not in all".to_owned(),
             None => "measured once, its deviation is unknown".to_owned(),
         };
         let _ =
@@ -154,7 +156,8 @@ fn metric_value(metric: &MetricSeries) -> String {
 /// How it was measured, and what was noticed.
 fn course(series: &BenchSeries) -> String {
     let totals = &series.totals;
-    let sum = |of: fn(&Fork) -> Option<u64>| series.forks.iter().map(of).sum::<Option<u64>>();
+    let counting = || series.forks.iter().filter(|fork| fork.counts());
+    let sum = |of: fn(&Fork) -> Option<u64>| counting().map(of).sum::<Option<u64>>();
     let counts = match (sum(|fork| fork.count), sum(|fork| fork.iterations)) {
         (Some(samples), Some(iterations)) => format!(": {samples} samples, {iterations} iterations"),
         _ => String::new(),
@@ -165,12 +168,12 @@ fn course(series: &BenchSeries) -> String {
     let mut text = format!(
         "  measured {:.1} s{by_clock} in {}{counts}\n  warm-up {}, set-up {}, wall time {}\n",
         totals.measured_s,
-        units::count(series.forks.len(), noun),
+        units::count(counting().count(), noun),
         seconds(totals.warm_up_s),
         seconds(totals.setup_s),
         seconds(totals.wall_s),
     );
-    let aside = series.forks.iter().filter(|fork| fork.set_aside.is_some()).count();
+    let aside = series.forks.len() - counting().count();
     if aside > 0 {
         let _ = writeln!(text, "  note: {} disturbed and measured anew", units::count(aside, "fork"));
     }
@@ -183,9 +186,10 @@ fn course(series: &BenchSeries) -> String {
     text
 }
 
-fn agreement(view: View) -> String {
+fn agreement(view: View, series: &BenchSeries) -> String {
     match view.deviation {
         Some(deviation) => format!("halves agree within {}", units::percent(deviation)),
+        None if series.totals.forks >= 4 => "halves cannot be compared where a fork is 0".to_owned(),
         None => "too few forks to compare halves".to_owned(),
     }
 }

@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         a_warm_up_is_asked_for_inside_the_measured_run_only,
         runs_become_one_value_in_each_way,
         declared_values_that_differ_are_measured_again_and_refused,
+        declared_values_that_are_zero_at_times_are_refused_too,
         accepted_noise_is_stored_with_all_that_was_measured,
         values_that_nobody_declared_may_differ,
         output_before_the_metrics_may_be_long,
@@ -323,6 +324,17 @@ fn runs_become_one_value_in_each_way() {
         assert_eq!(stored["duration"]["waiver"]["text"], "approved_short: --runs 3");
     }
     assert_eq!(sandbox.runs(), 5 * 4, "nothing was measured twice");
+}
+
+fn declared_values_that_are_zero_at_times_are_refused_too() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("external-cases");
+    let words = values(&sandbox, [0, 0, 0, 1]);
+    let perf = case_of(&sandbox, &words).args(["--runs=3", "--metric=value:errors:lower"]);
+    let ended = refused(&sandbox, perf, 8, "measured 3 times", "--accept-noise");
+    assert!(ended.stderr.contains("value is 0 in the middle of its runs, and not in all"), "{ended:#?}");
+    let perf = case_of(&sandbox, &words).args(["--runs=3"]).succeeds();
+    assert!(perf.stdout.contains("0 in the middle of the runs, and not in all"), "{}", perf.stdout);
 }
 
 fn declared_values_that_differ_are_measured_again_and_refused() {
