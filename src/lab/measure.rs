@@ -13,6 +13,7 @@ use super::prepared::Prepared;
 use super::series::{Series, rejected, suspect};
 use super::traces::{attempt_folder, keep_line};
 use crate::bench::criterion::arguments::Dialect;
+use crate::bench::reading::ForkRequest;
 use crate::failure::Failure;
 use crate::model::baseline::{BenchSeries, Fork, MetricSeries, RejectedSeries};
 use crate::model::bench::HarnessKind;
@@ -127,12 +128,16 @@ impl Lab<'_> {
         let result = self.fork(&order, job.slot, watch)?;
         series.take_pilot(&result.ended);
         expect_declared(job.entry, job.demand, result.metrics.as_ref().unwrap_or(&MetricValues::default()))?;
-        Ok(match benchmark.harness {
+        let plan = match benchmark.harness {
             HarnessKind::Libtest => plan::whole_runs(result.ended.wall, duration),
             HarnessKind::Criterion if Dialect::of(result.version.as_deref()) == Dialect::WholeSeconds => {
                 plan::choose_whole_seconds(pilot_of(&result), duration)
             }
             _ => plan::choose(pilot_of(&result), duration),
+        };
+        Ok(match own_length(&result, &order.request, &plan) {
+            Some((measured_s, warm_up_s)) => plan.with_own_length(measured_s, warm_up_s, duration),
+            None => plan,
         })
     }
 }
@@ -164,7 +169,7 @@ impl<'a> Job<'a> {
 
 /// The metrics that a program on perf-harness adds to its samples, with the median over forks.
 fn metrics_of_forks(job: &Job<'_>, forks: &[Fork]) -> Result<Vec<MetricSeries>, Failure> {
-    let mut printed = forks.iter().filter_map(|fork| fork.metrics.as_ref());
+    let mut printed = forks.iter().filter(|fork| fork.counts()).filter_map(|fork| fork.metrics.as_ref());
     let Some(first) = printed.clone().next() else { return Ok(Vec::new()) };
     let mut runs = MetricRuns::after(first, declared(job.entry, job.demand));
     printed.try_for_each(|values| runs.take(&job.entry.benchmark.name, values))?;
@@ -177,8 +182,23 @@ fn with_earlier(mut series: BenchSeries, earlier: Vec<RejectedSeries>) -> BenchS
 }
 
 fn fork_deadline(plan: &Plan) -> Duration {
-    let expected = plan.wall_s / plan.forks as f64;
-    Duration::from_secs_f64((expected * 10.0).max(60.0))
+    Duration::from_secs_f64((plan.fork_s() * 10.0).max(60.0))
+}
+
+/// The seconds that a fork measures and warms up for, where a criterion bench sets them itself: it said so
+/// when it was done, or it announced far more than the plan has.
+fn own_length(result: &ForkResult, asked: &ForkRequest, plan: &Plan) -> Option<(f64, f64)> {
+    let announced = result.announced?;
+    let resolved = result.reading.as_ref().and_then(|reading| reading.live.as_ref()?.resolved);
+    // Criterion 0.3 was asked for whole seconds.
+    let as_asked = |measured: Duration| {
+        let seconds = asked.measured.as_secs_f64();
+        [seconds, seconds.ceil()].iter().any(|asked| (measured.as_secs_f64() - asked).abs() < 1e-6)
+    };
+    let said = resolved.is_some_and(|resolved| !as_asked(resolved.measured));
+    let measured_s = announced.estimate.as_secs_f64();
+    let far_more = measured_s > 1.5 * plan.fork_s();
+    (said || far_more).then_some((measured_s, announced.warm_up.as_secs_f64()))
 }
 
 fn pilot_of(result: &ForkResult) -> Pilot {

@@ -101,6 +101,23 @@ pub fn choose_whole_seconds(pilot: Pilot, duration: &RunDuration) -> Plan {
     Plan { forks, ..plan }
 }
 
+impl Plan {
+    /// The same for a bench that measures for `measured_s` and warms up for `warm_up_s` in each fork,
+    /// whatever it is asked for. Both as the pilot announced them, in seconds.
+    #[must_use]
+    pub fn with_own_length(self, measured_s: f64, warm_up_s: f64, duration: &RunDuration) -> Self {
+        let forks = (duration.measured().as_secs_f64() / measured_s.max(1e-3)).ceil().max(1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
+        let count = forks as usize;
+        Self { forks: count, wall_s: forks * (measured_s + warm_up_s), ..self }
+    }
+
+    /// What a fork is expected to take, in seconds.
+    pub fn fork_s(&self) -> f64 {
+        self.wall_s / self.forks as f64
+    }
+}
+
 /// The plan for a harness whose runs have a length of their own.
 pub fn whole_runs(one: Duration, duration: &RunDuration) -> Plan {
     let one = one.as_secs_f64().max(1e-3);
@@ -171,6 +188,14 @@ mod tests {
             (Duration::from_secs(3), Duration::from_secs(1))
         );
         assert_eq!(plan.forks, 20);
+    }
+
+    #[test]
+    fn a_bench_that_sets_its_own_length_gets_as_many_forks_as_that_takes() {
+        let long = plan(1e-3, 0.005, 0.0).with_own_length(60.0, 3.0, &RunDuration::full());
+        assert_eq!((long.forks, long.fork_s()), (1, 63.0));
+        let short = plan(1e-6, 0.005, 0.0).with_own_length(0.2, 0.1, &RunDuration::full());
+        assert_eq!(short.forks, 300);
     }
 
     #[test]

@@ -191,6 +191,11 @@ fn settings_of_the_bench_that_win_are_said() {
         let measured = stored["benches"][0]["totals"]["measured_s"].as_f64().expect("a number");
         assert!(measured >= 1.0, "{id}: {measured} s");
     }
+    let perf = sandbox.perf(["baseline", "v1", "--filter=short/spin", "--approve-short=a test"]);
+    let ended = perf.args(["--duration=2", NOISY, "--events"]).succeeds();
+    let planned = ended.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let forks = planned.filter(|event| event["event"] == "planned").find_map(|event| event["forks"].as_u64());
+    assert!(forks.is_some_and(|forks| (8..=12).contains(&forks)), "{forks:?} of 0.2 s sum to 2 s");
     sandbox.perf(["baseline", "v1", "--filter=plain", "--bench=overrides"]).args(SHORT).succeeds();
     assert_eq!(sandbox.stored("v1")["benches"][0]["overrides"], json!([]));
 }
