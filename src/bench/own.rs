@@ -63,9 +63,14 @@ pub fn reading(report: &Report, id: &str) -> Option<Reading> {
 
 /// What the program adds to its samples; what the crate computes from them is computed here as well.
 pub fn metrics(report: &Report) -> Option<MetricValues> {
-    let added = report.metrics.iter().filter(|(name, _)| !OF_THE_SAMPLES.contains(&name.as_str()));
+    let added = report.metrics.iter().filter(|(name, _)| !is_of_the_samples(name));
     let flat: BTreeMap<String, f64> = added.map(|(name, value)| (name.clone(), *value)).collect();
     (!flat.is_empty()).then(|| MetricValues { flat, ..MetricValues::default() })
+}
+
+/// Whether the crate computes a metric of this name from the samples.
+pub fn is_of_the_samples(name: &str) -> bool {
+    OF_THE_SAMPLES.contains(&name)
 }
 
 /// The time that the process measured by the crate.

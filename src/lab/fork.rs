@@ -243,6 +243,9 @@ fn judge(
                 count => format!("; {} it left running had to be ended", units::count(count, "process")),
             };
             let failure = Failure::benchmark(format!("{name} ended without measuring anything{left}"));
+            if told.report.is_some() && order.entry.benchmark.harness == HarnessKind::PerfHarness {
+                return Err(failure.hint("let Run::measure repeat its work; metrics are added to samples"));
+            }
             return Err(with_log(failure, &ended));
         }
     }

@@ -2,10 +2,11 @@
 
 use super::catalogue::{Entry, Program};
 use super::demand::Demand;
+use crate::bench::own;
 use crate::bench::selection::near_misses;
 use crate::failure::Failure;
 use crate::model::baseline::MetricSeries;
-use crate::model::bench::BenchName;
+use crate::model::bench::{BenchName, HarnessKind};
 use crate::model::metric::{Aggregate, MetricName, MetricSpec, MetricValues};
 use crate::stats::summary::{aggregate, largest_distance};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,13 @@ pub fn expect_declared(entry: &Entry, demand: &Demand, printed: &MetricValues) -
     let names: BTreeSet<String> = printed.iter().map(|(name, _)| name.name).collect();
     let declared = declared_for_it(entry, demand);
     let Some(missing) = declared.keys().find(|name| !names.contains(*name)) else { return Ok(()) };
+    let name = &entry.benchmark.name.id;
+    if entry.benchmark.harness == HarnessKind::PerfHarness && own::is_of_the_samples(missing) {
+        return Err(Failure::benchmark(format!(
+            "{missing} of {name} is no metric: it comes from the samples"
+        ))
+        .hint(format!("leave --metric {missing} away: cost, felt and allocations are in the result")));
+    }
     let near = near_misses(missing, names.iter().map(String::as_str), 1);
     let shown: Vec<&str> = if near.is_empty() { names.iter().map(String::as_str).collect() } else { near };
     let helps = if shown.is_empty() {
@@ -50,7 +58,6 @@ pub fn expect_declared(entry: &Entry, demand: &Demand, printed: &MetricValues) -
     } else {
         format!("it prints {}", shown.join(", "))
     };
-    let name = &entry.benchmark.name.id;
     Err(Failure::benchmark(format!("the metric {missing} is declared of {name}, which does not print it"))
         .hint(helps))
 }

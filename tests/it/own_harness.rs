@@ -79,7 +79,9 @@ fn a_main_on_the_harness_has_samples_and_no_runs() {
     let perf = sandbox.perf(["baseline", "v1", "--filter=program", "--runs=3"]);
     perf.fails(2, "program (program of own-harness) is a perf-harness bench", "leave --runs away");
     let misspelt = baseline(&sandbox, "own-harness", "program").args(["--metric=hit:hits:higher"]);
-    misspelt.fails(7, "which does not print it", "it prints ");
+    misspelt.fails(7, "which does not print it", "it prints boxes");
+    let computed = baseline(&sandbox, "own-harness", "program").args(["--metric=mean_ns:ns:lower"]);
+    computed.fails(7, "comes from the samples", "leave --metric mean_ns away");
 }
 
 fn a_criterion_bench_on_the_harness_counts_its_allocations() {
