@@ -3,6 +3,8 @@
 
 use super::selection::near_misses;
 use crate::failure::Failure;
+use crate::model::external::External;
+use cargo_util::paths::resolve_executable;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -57,11 +59,13 @@ pub fn checked(words: Vec<String>) -> Result<Vec<String>, Failure> {
     Ok(words)
 }
 
-/// The file that `program` names, seen from `directory`.
+/// The file that an external benchmark starts: its first word seen from its directory, or found on the
+/// `PATH` that it will have.
 ///
 /// # Errors
 /// `Environment` when there is none that can be executed.
-pub fn find_program(program: &str, directory: &Path) -> Result<PathBuf, Failure> {
+pub fn find_program(external: &External) -> Result<PathBuf, Failure> {
+    let (program, directory) = (external.argv[0].as_str(), external.directory.as_path());
     if program.contains('/') {
         let path = directory.join(program);
         if is_executable(&path) {
@@ -72,7 +76,13 @@ pub fn find_program(program: &str, directory: &Path) -> Result<PathBuf, Failure>
             directory.display()
         )));
     }
-    cargo_util::paths::resolve_executable(Path::new(program)).map_err(|_| {
+    let on_path = match external.env.get("PATH") {
+        Some(path) => std::env::split_paths(path)
+            .map(|folder| directory.join(folder).join(program))
+            .find(|file| is_executable(file)),
+        None => resolve_executable(Path::new(program)).ok(),
+    };
+    on_path.ok_or_else(|| {
         let near = near_misses(program, LAUNCHERS, 1);
         let failure = Failure::environment(format!("there is no program {program:?} on the PATH"));
         match near.first().filter(|near| **near != program) {
@@ -175,11 +185,30 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named_with_what_comes_near() {
-        let here = Path::new("/");
-        assert!(find_program("sh", here).is_ok());
-        let failure = find_program("noded", here).expect_err("not there");
+        let find = |program: &str| find_program(&starting(program, "/"));
+        assert!(find("sh").is_ok());
+        let failure = find("noded").expect_err("not there");
         assert_eq!(failure.hint.as_deref(), Some("is \"node\" meant?"));
-        assert!(find_program("./no/such/program", here).expect_err("not there").message.contains("no/such"));
+        assert!(find("./no/such/program").expect_err("not there").message.contains("no/such"));
+    }
+
+    fn starting(program: &str, directory: &str) -> External {
+        External { argv: vec![program.to_owned()], directory: directory.into(), ..External::default() }
+    }
+
+    #[test]
+    fn a_program_is_found_on_the_path_that_it_will_have() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = folder.path().join("sh");
+        std::os::unix::fs::symlink("/bin/sh", &program).expect("a link");
+        let given = |path: &str| External {
+            env: [("PATH".to_owned(), path.to_owned())].into(),
+            ..starting("sh", folder.path().to_str().expect("text"))
+        };
+        let found = find_program(&given("nowhere:.")).expect("in its own folder");
+        assert_eq!(found.canonicalize().ok(), program.canonicalize().ok());
+        assert!(found.starts_with(folder.path()));
+        assert!(find_program(&given("nowhere")).is_err());
     }
 
     proptest! {

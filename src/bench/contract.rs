@@ -71,6 +71,19 @@ pub fn with_report(invocation: Invocation, file: &Path) -> Invocation {
     )
 }
 
+/// Whether the contract gives the variable a meaning, so that nobody else may set it.
+pub fn is_ours(name: &str) -> bool {
+    [
+        perf_harness::MODE,
+        perf_harness::DURATION,
+        perf_harness::WARM_UP,
+        perf_harness::PARAMETER,
+        report::PROTOCOL,
+        report::FILE,
+    ]
+    .contains(&name)
+}
+
 fn set<const N: usize>(mut invocation: Invocation, variables: [(&str, Option<OsString>); N]) -> Invocation {
     invocation.env.extend(variables.map(|(name, value)| (name.to_owned(), value)));
     invocation

@@ -1,6 +1,8 @@
 //! Arguments that several commands share, and their translation into checked requests.
 
 use crate::bench::selection::{CargoFlags, Selection};
+use crate::failure::Failure;
+use crate::lab::catalogue::Entry;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -89,6 +91,32 @@ impl Choice {
 }
 
 impl CargoArgs {
+    /// Refuses flags for cargo where it builds none of what is measured.
+    ///
+    /// # Errors
+    /// `Usage`, naming the flag.
+    pub fn expect_builds(&self, entries: &[&Entry]) -> Result<(), Failure> {
+        let given = [
+            ("--features", !self.features.is_empty()),
+            ("--all-features", self.all_features),
+            ("--no-default-features", self.no_default_features),
+            ("--profile", self.profile.is_some()),
+            ("--target", self.target.is_some()),
+            ("--locked", self.locked),
+            ("--offline", self.offline),
+        ];
+        let flag = given.into_iter().find_map(|(flag, given)| given.then_some(flag));
+        let all_external = entries.iter().all(|entry| entry.as_external().is_some());
+        match (flag, entries.first()) {
+            (Some(flag), Some(entry)) if all_external => Err(Failure::usage(format!(
+                "{flag} is passed on to cargo, which builds nothing of {}",
+                entry.benchmark.name
+            ))
+            .hint(format!("leave {flag} away, or put it into the command"))),
+            _ => Ok(()),
+        }
+    }
+
     /// The flags for cargo.
     pub fn flags(&self, global: &Global) -> CargoFlags {
         CargoFlags {

@@ -118,6 +118,7 @@ pub fn run(
         return Ok(refusal);
     }
     args.measuring.expect_possible(&entries)?;
+    args.cargo.expect_builds(&entries)?;
     let job = Job { request: &request, label: &label, layout: &session.layout, entries: &entries, global };
     let measured = job.measure(&mut lab, catalogue.workspace.as_ref(), head)?;
     let previous = baselines::load(&session.layout, &label).ok();
@@ -215,8 +216,8 @@ impl Job<'_> {
         let checkout =
             Checkout { dirty: head.as_ref().map(|head| head.dirty), commit: head.map(|head| head.commit) };
         let mut environment = lab.environment(workspace, checkout, slot.waited)?;
-        if let Some(runtime) = self.entries.iter().find_map(|entry| entry.external_program()) {
-            environment.build.runtime = lab.runtime_of(runtime)?;
+        if let Some(external) = self.entries.iter().find_map(|entry| entry.as_external()) {
+            environment.build.runtime = lab.runtime_of(external)?;
         }
         environment.context.doctor = Some(self.probe(lab)?);
         let mut benches = Vec::new();

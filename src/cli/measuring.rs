@@ -34,7 +34,7 @@ pub struct MeasuringArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(3..=10_000), conflicts_with = "duration")]
     pub runs: Option<u32>,
     /// How the runs become one value: median, mean, min or max (default: median)
-    #[arg(long, value_name = "HOW", requires = "runs", conflicts_with = "duration")]
+    #[arg(long, value_name = "HOW", requires = "runs", conflicts_with_all = ["duration", "warm_up"])]
     pub aggregate: Option<Aggregate>,
     /// The load, which a program finds in `PERF_PARAM_VALUE`
     #[arg(long, value_name = "NUMBER", value_parser = parse_parameter)]
@@ -125,13 +125,22 @@ impl MeasuringArgs {
         })
     }
 
-    /// The flags that a command printed for the user must repeat.
+    /// The flags that a command printed for the user must repeat. Other approvals than that of a short
+    /// run belong to what was measured, and not to what will be.
     pub fn repeated(&self) -> Vec<String> {
-        let short = self.approve_short.as_ref().zip(self.duration);
-        let words = short.map(|(why, time)| {
-            ["--approve-short".into(), why.clone(), "--duration".into(), time.as_secs_f64().to_string()]
-        });
-        words.into_iter().flatten().collect()
+        let seconds = |time: Duration| time.as_secs_f64().to_string();
+        let aggregate = self.aggregate.map(|aggregate| aggregate.name().to_owned());
+        let given = [
+            ("--approve-short", self.approve_short.clone()),
+            ("--duration", self.duration.map(seconds)),
+            ("--runs", self.runs.map(|runs| runs.to_string())),
+            ("--aggregate", aggregate),
+            ("--param-value", self.param_value.clone()),
+            ("--timeout", self.timeout.map(seconds)),
+        ];
+        let metrics = self.metrics.iter().map(|(name, spec)| ("--metric", Some(spec.declaration(name))));
+        let given = given.into_iter().chain(metrics);
+        given.filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
     }
 
     /// The flags that not every benchmark can follow.
@@ -174,7 +183,7 @@ impl MeasuringArgs {
                     return Err(Failure::usage(format!("{id} is to run in {folder}, which is no folder"))
                         .hint("directory in perf.toml is relative to that file"));
                 }
-                command_line::find_program(&external.argv[0], &external.directory)?;
+                command_line::find_program(external)?;
             }
         }
         for flag in self.partial().into_iter().filter(|flag| flag.given) {

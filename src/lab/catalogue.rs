@@ -169,10 +169,10 @@ impl Entry {
         Self { benchmark, program: Program::External(external) }
     }
 
-    /// The program that an external benchmark starts first.
-    pub fn external_program(&self) -> Option<&str> {
+    /// The external benchmark, when it is one.
+    pub fn as_external(&self) -> Option<&External> {
         match &self.program {
-            Program::External(external) => external.argv.first().map(String::as_str),
+            Program::External(external) => Some(external),
             Program::Bench(_) => None,
         }
     }

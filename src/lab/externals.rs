@@ -1,6 +1,6 @@
 //! External benchmarks, from what the configuration or a flag says to what can be started.
 
-use crate::bench::command_line;
+use crate::bench::{command_line, contract};
 use crate::failure::Failure;
 use crate::model::external::External;
 use crate::store::config::{CommandText, ExternalTable, FILE};
@@ -27,6 +27,13 @@ fn external(table: &ExternalTable, root: &Path) -> Result<External, Failure> {
         message: format!("{FILE}: external benchmark {:?}: {}", table.id, failure.message),
         ..failure
     })?;
+    if let Some(name) = table.env.keys().find(|name| contract::is_ours(name)) {
+        return Err(Failure::usage(format!(
+            "{FILE}: external benchmark {:?}: env sets {name}, which each run is told anew",
+            table.id
+        ))
+        .hint("the load is --param-value, the time --duration, the warm-up a key of its own: warm-up"));
+    }
     Ok(External {
         id: table.id.clone(),
         argv,

@@ -52,13 +52,17 @@ impl Lab<'_> {
         let flags = sources.compiler_flags(target);
         Build {
             rustc,
-            cargo_flags: self.flags.building().into_iter().map(hide_path).collect(),
+            // Cargo builds nothing where there is no workspace.
+            cargo_flags: workspace
+                .map(|_| self.flags.building().into_iter().map(hide_path).collect())
+                .unwrap_or_default(),
             rustflags: Some(flags.rustflags),
             encoded_rustflags: Some(flags.encoded),
             config_rustflags: Some(flags.configured),
             target_cpu: flags.target_cpu,
-            features: Some(toolchain::features(&self.flags)),
-            profile: sources.profile(self.flags.profile.as_deref().unwrap_or("bench")),
+            features: workspace.map(|_| toolchain::features(&self.flags)),
+            profile: workspace
+                .and_then(|_| sources.profile(self.flags.profile.as_deref().unwrap_or("bench"))),
             lockfile_sha256: workspace
                 .and_then(|workspace| files::sha256(&workspace.root.join("Cargo.lock")).ok()),
             // What a program that is no bench runs on is known to whoever starts it.

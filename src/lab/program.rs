@@ -61,7 +61,7 @@ impl Lab<'_> {
     ) -> Result<BenchSeries, Failure> {
         let warm_up = match &entry.program {
             Program::External(external) => {
-                command_line::find_program(&external.argv[0], &external.directory)?;
+                command_line::find_program(external)?;
                 external.warm_up
             }
             Program::Bench(_) => None,
@@ -316,7 +316,7 @@ fn patience(mode: RunMode) -> Duration {
 
 /// The hash of the program itself, as far as it is one file; what it loads is not in it.
 fn external_sha256(external: &crate::model::external::External) -> Option<String> {
-    let program = command_line::find_program(&external.argv[0], &external.directory).ok()?;
+    let program = command_line::find_program(external).ok()?;
     files::sha256(&program).ok()
 }
 

@@ -5,6 +5,7 @@ use crate::bench::discover::cargo;
 use crate::failure::{Failure, FailureKind};
 use crate::model::checkup::Tool;
 use crate::model::event::Event;
+use crate::model::external::External;
 use crate::sys::invocation::{Invocation, Output};
 use crate::sys::process::{self, Alone};
 use cargo_util::paths::resolve_executable;
@@ -51,11 +52,14 @@ impl Lab<'_> {
         Ok(tools)
     }
 
-    /// The runtime below `program`, with its version; unknown for a program that is none of those that
-    /// start benchmarks in other languages.
-    pub fn runtime_of(&mut self, program: &str) -> Result<Option<String>, Failure> {
+    /// The runtime below the program that `external` starts, with its version, in its directory and
+    /// environment; unknown for a program that is none of those that start benchmarks in other languages.
+    pub fn runtime_of(&mut self, external: &External) -> Result<Option<String>, Failure> {
+        let program = external.argv[0].as_str();
         let name = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program);
         let (runtime, argument) = match name {
+            // Named by a path, it may be another one than that on the PATH.
+            "node" | "java" | "go" if program.contains('/') => (program, version_argument(name)),
             "node" | "npm" | "npx" | "pnpm" | "yarn" => ("node", "--version"),
             "pytest" => ("python3", "--version"),
             name if name.starts_with("python") => (program, "--version"),
@@ -63,10 +67,13 @@ impl Lab<'_> {
             "java" | "mvn" | "mvnw" | "gradle" | "gradlew" => ("java", "-version"),
             _ => return Ok(None),
         };
-        let version = self.version("runtime", runtime.into(), argument)?;
-        Ok(version
-            .ok()
-            .map(|version| if version.starts_with('v') { format!("{runtime} {version}") } else { version }))
+        let mut invocation = self.asking("runtime", runtime.into(), argument);
+        invocation.cwd.clone_from(&external.directory);
+        let set = external.env.iter().map(|(name, value)| (name.clone(), Some(value.into())));
+        invocation.env.extend(set);
+        let version = self.version(&invocation)?.ok();
+        // Node says its number alone.
+        Ok(version.map(|version| if version.starts_with('v') { format!("node {version}") } else { version }))
     }
 
     fn tool(
@@ -78,7 +85,7 @@ impl Lab<'_> {
         required: bool,
     ) -> Result<Tool, Failure> {
         let found = resolve_executable(Path::new(&program)).is_ok_and(|path| path.is_file());
-        let answer = if found { Some(self.version(name, program, argument)?) } else { None };
+        let answer = if found { Some(self.version(&self.asking(name, program, argument))?) } else { None };
         let (version, problem) = match answer {
             None => (None, None),
             Some(Ok(version)) => (Some(version), None),
@@ -87,20 +94,20 @@ impl Lab<'_> {
         Ok(Tool { name: name.to_owned(), required, found, version, problem, costs: costs.to_owned() })
     }
 
-    /// The version, or why there is none.
-    fn version(
-        &mut self,
-        name: &str,
-        program: OsString,
-        argument: &str,
-    ) -> Result<Result<String, String>, Failure> {
+    /// How `program` is asked for its version.
+    fn asking(&self, name: &str, program: OsString, argument: &str) -> Invocation {
         let output = Output::Recorded { log: self.scratch_log(name), log_limit: 1 << 16 };
         let mut invocation = Invocation::new([program, argument.into()], &self.cwd, output)
             .env("NO_COLOR", "1")
             // A stand-in for a package manager would else download it now.
             .env("COREPACK_ENABLE_NETWORK", "0");
         invocation.deadline = Some(PATIENCE);
-        let ended = match process::run(&invocation, &mut Alone, self.interrupt) {
+        invocation
+    }
+
+    /// The version that a program says when it is asked so, or why there is none.
+    fn version(&self, invocation: &Invocation) -> Result<Result<String, String>, Failure> {
+        let ended = match process::run(invocation, &mut Alone, self.interrupt) {
             Ok(ended) => ended,
             Err(failure) if failure.kind == FailureKind::Environment => return Ok(Err(failure.message)),
             Err(failure) => return Err(failure),
@@ -113,6 +120,15 @@ impl Lab<'_> {
         }
         let said = version_line(&ended.stdout.tail).or_else(|| version_line(&ended.stderr.tail));
         Ok(said.ok_or_else(|| "it says nothing about its version".to_owned()))
+    }
+}
+
+/// What makes a runtime say its version.
+fn version_argument(runtime: &str) -> &'static str {
+    match runtime {
+        "java" => "-version",
+        "go" => "version",
+        _ => "--version",
     }
 }
 

@@ -27,6 +27,18 @@ pub struct MetricSpec {
     pub better: Option<Direction>,
 }
 
+impl MetricSpec {
+    /// As it is declared on a command line for the metric `name`.
+    pub fn declaration(&self, name: &str) -> String {
+        let better = match self.better {
+            Some(Direction::Lower) => "lower",
+            Some(Direction::Higher) => "higher",
+            None => "",
+        };
+        format!("{name}:{}:{better}", self.unit.as_deref().unwrap_or_default())
+    }
+}
+
 /// The metrics of one run, in the form in which programs print them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricValues {
@@ -101,17 +113,26 @@ pub enum Aggregate {
     Max,
 }
 
+impl Aggregate {
+    const ALL: [Self; 4] = [Self::Median, Self::Mean, Self::Min, Self::Max];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Median => "median",
+            Self::Mean => "mean",
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+}
+
 impl FromStr for Aggregate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.to_ascii_lowercase().as_str() {
-            "median" => Ok(Self::Median),
-            "mean" => Ok(Self::Mean),
-            "min" => Ok(Self::Min),
-            "max" => Ok(Self::Max),
-            _ => Err("expected median, mean, min or max".to_owned()),
-        }
+        let named = Self::ALL.into_iter().find(|how| how.name() == text.to_ascii_lowercase());
+        named.ok_or_else(|| "expected median, mean, min or max".to_owned())
     }
 }
 
@@ -144,7 +165,9 @@ mod tests {
         let (name, spec) = parse_declaration("mean_ms:ms:lower").expect("read");
         assert_eq!((name.as_str(), spec.unit.as_deref()), ("mean_ms", Some("ms")));
         assert_eq!(spec.better, Some(Direction::Lower));
-        assert_eq!(parse_declaration("n::higher").expect("read").1.unit, None);
+        assert_eq!(spec.declaration(&name), "mean_ms:ms:lower");
+        let (name, spec) = parse_declaration("n::higher").expect("read");
+        assert_eq!((&spec.unit, spec.declaration(&name).as_str()), (&None, "n::higher"));
         for wrong in ["mean_ms", "mean_ms:ms", "mean_ms:ms:down", ":ms:lower", "mean_ms:ms:Lower", ""] {
             assert!(parse_declaration(wrong).is_err(), "{wrong}");
         }

@@ -217,6 +217,12 @@ fn several_benches_are_not_measured_without_being_asked_for() {
                  -p misbehaving --bench misbehaving --filter well_behaved\n";
     assert!(all.stdout.contains(exact), "{}", all.stdout);
     assert!(all.stdout.contains("\nstatus: blocked\n"), "{}", all.stdout);
+    let long = sandbox.perf(["baseline", "v1", "--duration=120", "--timeout=5m"]).fails(
+        6,
+        "15 benchmarks",
+        "--filter",
+    );
+    assert!(long.stdout.contains(" v1 --duration 120 --timeout 300 -p misbehaving "), "{}", long.stdout);
     sandbox.baseline("v1", "exits_*").fails(5, "rule 4", "--expand");
 }
 

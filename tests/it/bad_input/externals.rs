@@ -27,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         a_quote_that_is_not_closed_is_refused,
         a_command_that_names_no_program_is_refused,
         a_command_and_a_bench_at_once_are_refused,
+        flags_for_cargo_are_refused_where_it_builds_nothing,
         a_harness_of_another_protocol_says_which_side_to_upgrade,
         an_external_benchmark_that_is_wrong_is_refused_with_its_place,
         two_external_benchmarks_of_one_id_are_refused,
@@ -137,7 +138,9 @@ fn an_aggregate_that_is_none_is_refused_with_those_that_are() {
         unstarted(&sandbox, with(&["--runs=3", &flag]), "--aggregate", "expected median, mean, min or max");
     }
     unstarted(&sandbox, with(&["--aggregate=mean"]), "required", "--runs");
-    unstarted(&sandbox, with(&["--aggregate=mean", "--duration=60"]), "cannot be used with", "--duration");
+    for other in ["--duration=60", "--warm-up=1"] {
+        unstarted(&sandbox, with(&["--aggregate=mean", other]), "cannot be used with", "--aggregate");
+    }
 }
 
 fn a_number_of_runs_that_is_none_or_too_small_is_refused() {
@@ -243,6 +246,15 @@ fn a_command_and_a_bench_at_once_are_refused() {
     }
 }
 
+fn flags_for_cargo_are_refused_where_it_builds_nothing() {
+    let (sandbox, command) = traced();
+    for flag in ["--features=a", "--all-features", "--profile=dev", "--target=x", "--locked", "--offline"] {
+        let perf = sandbox.perf(["baseline", "v1", "--command", &command, flag]);
+        let name = flag.split('=').next().expect("a flag");
+        unstarted(&sandbox, perf, "which builds nothing of", &format!("leave {name} away"));
+    }
+}
+
 fn a_harness_of_another_protocol_says_which_side_to_upgrade() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
@@ -260,6 +272,10 @@ fn a_harness_of_another_protocol_says_which_side_to_upgrade() {
 fn an_external_benchmark_that_is_wrong_is_refused_with_its_place() {
     let sandbox = Sandbox::of("external-cases");
     let table = |rest: &str| format!("# ü\n[[external]]\nid = 'a'\n{rest}\n");
+    let ours = table("command = 'x'\nenv = { PERF_PARAM_VALUE = '250' }");
+    sandbox.write("perf.toml", &ours);
+    let refused = sandbox.perf(["baseline", "v1", "--filter=a"]);
+    refused.unbuilt().fails(2, "env sets PERF_PARAM_VALUE", "--param-value");
     for (text, place, cause) in [
         (table("command = 'x'\ncomand = 'y'"), "perf.toml:5:1: ", "unknown field `comand`"),
         (table("command = 5"), "perf.toml:4:11: ", "a list of strings"),
