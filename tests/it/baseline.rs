@@ -1,5 +1,6 @@
 //! What is stored, what is answered, and what becomes of stored baselines.
 
+use crate::support::perf::Perf;
 use crate::support::sandbox::{NOISY, Sandbox};
 use crate::support::{Outcome, machine, repository, skip, trials};
 use libtest_mimic::Trial;
@@ -32,6 +33,12 @@ fn measured(sandbox: &Sandbox, seconds: &str, more: &[&str]) -> (String, Value) 
     let perf = sandbox.perf(["baseline", "v1", "--filter=well_behaved", "--approve-short", "first look"]);
     let ended = perf.args(["--duration", seconds, NOISY]).args(more).succeeds();
     (ended.stdout, sandbox.stored("v1"))
+}
+
+/// A short run that leaves the label to the program.
+fn unlabelled(sandbox: &Sandbox) -> Perf<'_> {
+    let short = ["--approve-short=a test", "--duration=0.2", NOISY];
+    sandbox.perf(["baseline", "--filter=well_behaved"]).args(short)
 }
 
 /// The published schema of a baseline.
@@ -209,13 +216,7 @@ fn the_default_label_is_version_and_commit() {
     let sandbox = Sandbox::of("misbehaving");
     let commit = sandbox.commit_all();
     let measure = || {
-        let perf = sandbox.perf([
-            "baseline",
-            "--filter=well_behaved",
-            "--approve-short=a test",
-            "--duration=0.2",
-            NOISY,
-        ]);
+        let perf = unlabelled(&sandbox);
         perf.args(["--json"]).succeeds().json()["baseline"].as_str().expect("a label").to_owned()
     };
     let label = format!("0.0.0+{}", &commit[..7]);
@@ -234,14 +235,7 @@ fn outside_of_a_repository_the_default_label_is_the_version() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
     fs::remove_dir_all(sandbox.path(".git")).expect("the repository can be removed");
-    let perf = sandbox.perf([
-        "baseline",
-        "--filter=well_behaved",
-        "--approve-short=a test",
-        "--duration=0.2",
-        NOISY,
-    ]);
-    perf.succeeds();
+    unlabelled(&sandbox).succeeds();
     let stored = sandbox.stored("0.0.0");
     assert!(stored["env"]["context"]["commit"].is_null(), "{}", stored["env"]["context"]);
 }
@@ -277,7 +271,7 @@ fn measuring_changes_nothing_in_the_project_but_the_state_folder() {
 fn the_state_folder_follows_flag_variable_configuration_and_agent() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
-    let stored = |perf: crate::support::perf::Perf<'_>, folder: &str, reason: &str| {
+    let stored = |perf: Perf<'_>, folder: &str, reason: &str| {
         let answer = perf.succeeds().stdout;
         let said = format!("stored in {folder}/perf/baselines/v1.json ({reason})\n");
         assert!(answer.contains(&said), "{answer}");

@@ -5,9 +5,11 @@ use crate::support::cases::{SHORT, command, refused};
 use crate::support::perf::Perf;
 use crate::support::sandbox::Sandbox;
 use crate::support::{machine, trials};
+use cargo_util::Sha256;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 pub fn trials() -> Vec<Trial> {
@@ -19,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         a_command_on_the_command_line_is_measured_without_a_configuration,
         a_command_line_is_handed_to_a_shell_only_when_asked,
         a_command_runs_in_its_directory_with_its_variables,
+        the_runtime_is_that_which_the_program_runs_on,
         a_run_for_a_duration_is_told_nothing_that_is_inherited,
         a_run_from_start_to_end_is_told_nothing_that_is_inherited,
         a_warm_up_is_asked_for_inside_the_measured_run_only,
@@ -195,6 +198,32 @@ fn a_command_runs_in_its_directory_with_its_variables() {
             assert_told(run, "TOLD_C", Some("kept"));
         }
         fs::remove_file(&traces).expect("the file is there");
+    }
+}
+
+fn the_runtime_is_that_which_the_program_runs_on() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("external-cases");
+    let case = sandbox.path("case.sh");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" != --version ] || exec echo v99.1.0\nexec {} prints 'PERF_METRICS a=1'\n",
+        case.display()
+    );
+    sandbox.write("bin/node", &script);
+    let node = sandbox.path("bin/node");
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o755)).expect("it can be executable");
+    let folder = node.parent().expect("a folder").display();
+    for table in [
+        format!("command = ['node', 'x']\nenv = {{ PATH = '{folder}:/usr/bin:/bin' }}"),
+        format!("command = ['{}', 'x']", node.display()),
+        format!("command = ['./node', 'x']\ndirectory = '{folder}'"),
+    ] {
+        sandbox.write("perf.toml", &format!("[[external]]\nid = 'n'\n{table}\n"));
+        sandbox.perf(["baseline", "v1", "--filter=n", "--runs=3"]).succeeds();
+        let stored = sandbox.stored("v1");
+        assert_eq!(stored["env"]["build"]["runtime"], "node v99.1.0", "{table}");
+        let hash = Sha256::new().update(&fs::read(&node).expect("a script")).finish_hex();
+        assert_eq!(stored["benches"][0]["executable_sha256"], hash, "{table}");
     }
 }
 
