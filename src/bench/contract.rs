@@ -23,6 +23,10 @@ pub enum RunMode {
     Oneshot,
 }
 
+/// The variables by which a program is asked.
+const ASKED: [&str; 4] =
+    [perf_harness::MODE, perf_harness::DURATION, perf_harness::WARM_UP, perf_harness::PARAMETER];
+
 /// The invocation of a program that is asked to run like this, with `parameter` as its load.
 pub fn ask(invocation: Invocation, mode: RunMode, parameter: Option<&str>) -> Invocation {
     let seconds = |time: Duration| OsString::from(time.as_secs_f64().to_string());
@@ -56,8 +60,7 @@ pub fn without_daemon(invocation: Invocation) -> Invocation {
 
 /// The invocation of a bench that is told what to do in another way.
 pub fn silent(invocation: Invocation) -> Invocation {
-    let names = [perf_harness::MODE, perf_harness::DURATION, perf_harness::WARM_UP, perf_harness::PARAMETER];
-    set(invocation, names.map(|name| (name, None)))
+    set(invocation, ASKED.map(|name| (name, None)))
 }
 
 /// The invocation with the place for a report, which only the crate perf-harness writes.
@@ -73,15 +76,7 @@ pub fn with_report(invocation: Invocation, file: &Path) -> Invocation {
 
 /// Whether the contract gives the variable a meaning, so that nobody else may set it.
 pub fn is_ours(name: &str) -> bool {
-    [
-        perf_harness::MODE,
-        perf_harness::DURATION,
-        perf_harness::WARM_UP,
-        perf_harness::PARAMETER,
-        report::PROTOCOL,
-        report::FILE,
-    ]
-    .contains(&name)
+    ASKED.contains(&name) || [report::PROTOCOL, report::FILE].contains(&name)
 }
 
 fn set<const N: usize>(mut invocation: Invocation, variables: [(&str, Option<OsString>); N]) -> Invocation {

@@ -74,6 +74,11 @@ pub struct Live {
     pub resolved: Option<ForkRequest>,
 }
 
+/// Whether two settings of time differ: arguments carry microseconds, so less is rounding.
+pub fn differ(a: Duration, b: Duration) -> bool {
+    a.abs_diff(b) > Duration::from_micros(1)
+}
+
 impl Values {
     /// Iterations over all samples, when they are told.
     pub fn iterations(&self) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use crate::bench::command_line;
 use crate::failure::Failure;
-use crate::lab::catalogue::{Entry, Program};
+use crate::lab::catalogue::Entry;
 use crate::lab::demand::Demand;
 use crate::model::bench::{HarnessKind, Precision};
 use crate::model::duration::{RunDuration, Waiver, parse_seconds, parse_timeout};
@@ -65,7 +65,14 @@ pub struct CommandArgs {
     #[arg(long, requires = "command", conflicts_with_all = BENCH_FLAGS)]
     pub shell: bool,
     /// Ask the command to warm up for so long inside the measured run, in `PERF_WARMUP_DURATION`
-    #[arg(long, value_name = "SECONDS", requires = "command", conflicts_with = "runs", conflicts_with_all = BENCH_FLAGS, value_parser = parse_timeout)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "command",
+        conflicts_with = "runs",
+        conflicts_with_all = BENCH_FLAGS,
+        value_parser = parse_timeout
+    )]
     pub warm_up: Option<Duration>,
 }
 
@@ -177,7 +184,7 @@ impl MeasuringArgs {
     pub fn expect_possible(&self, entries: &[&Entry]) -> Result<(), Failure> {
         // Before the machine is taken: a word mistyped costs no waiting.
         for entry in entries {
-            if let Program::External(external) = &entry.program {
+            if let Some(external) = entry.as_external() {
                 if !external.directory.is_dir() {
                     let (id, folder) = (&external.id, external.directory.display());
                     return Err(Failure::usage(format!("{id} is to run in {folder}, which is no folder"))

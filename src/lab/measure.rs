@@ -13,9 +13,9 @@ use super::prepared::Prepared;
 use super::series::{Series, rejected, suspect};
 use super::traces::{attempt_folder, keep_line};
 use crate::bench::criterion::arguments::Dialect;
-use crate::bench::reading::ForkRequest;
+use crate::bench::reading::{ForkRequest, differ};
 use crate::failure::Failure;
-use crate::model::baseline::{BenchSeries, Fork, MetricSeries, RejectedSeries};
+use crate::model::baseline::{BenchSeries, Fork, MetricSeries, RejectedSeries, counting};
 use crate::model::bench::HarnessKind;
 use crate::model::event::Event;
 use crate::model::metric::{Aggregate, MetricValues};
@@ -89,14 +89,14 @@ impl Lab<'_> {
             wall_s: Some(plan.wall_s),
             forks: Some(plan.forks),
         });
-        let counting = Instant::now();
+        let begun = Instant::now();
         for round in 0..=MOST_REPLACEMENTS {
             while series.is_short() {
                 let order = job.order(&plan, series.forks.len() + 1, series.log_budget, self.timeout);
                 let result = self.fork(&order, job.slot, &mut watch)?;
                 series.take(&result, plan.request)?;
                 keep_line(job.folder, series.forks.last())?;
-                self.report(series.progress(counting.elapsed()));
+                self.report(series.progress(begun.elapsed()));
             }
             // What is set aside must be replaced, so the last round keeps what it has.
             if round == MOST_REPLACEMENTS || series.set_aside_disturbed() == 0 {
@@ -135,7 +135,7 @@ impl Lab<'_> {
             }
             _ => plan::choose(pilot_of(&result), duration),
         };
-        Ok(match own_length(&result, &order.request, &plan) {
+        Ok(match own_length(&result, order.request, &plan) {
             Some((measured_s, warm_up_s)) => plan.with_own_length(measured_s, warm_up_s, duration),
             None => plan,
         })
@@ -169,7 +169,7 @@ impl<'a> Job<'a> {
 
 /// The metrics that a program on perf-harness adds to its samples, with the median over forks.
 fn metrics_of_forks(job: &Job<'_>, forks: &[Fork]) -> Result<Vec<MetricSeries>, Failure> {
-    let mut printed = forks.iter().filter(|fork| fork.counts()).filter_map(|fork| fork.metrics.as_ref());
+    let mut printed = counting(forks).filter_map(|fork| fork.metrics.as_ref());
     let Some(first) = printed.clone().next() else { return Ok(Vec::new()) };
     let mut runs = MetricRuns::after(first, declared(job.entry, job.demand));
     printed.try_for_each(|values| runs.take(&job.entry.benchmark.name, values))?;
@@ -187,15 +187,11 @@ fn fork_deadline(plan: &Plan) -> Duration {
 
 /// The seconds that a fork measures and warms up for, where a criterion bench sets them itself: it said so
 /// when it was done, or it announced far more than the plan has.
-fn own_length(result: &ForkResult, asked: &ForkRequest, plan: &Plan) -> Option<(f64, f64)> {
+fn own_length(result: &ForkResult, asked: ForkRequest, plan: &Plan) -> Option<(f64, f64)> {
     let announced = result.announced?;
     let resolved = result.reading.as_ref().and_then(|reading| reading.live.as_ref()?.resolved);
-    // Criterion 0.3 was asked for whole seconds.
-    let as_asked = |measured: Duration| {
-        let seconds = asked.measured.as_secs_f64();
-        [seconds, seconds.ceil()].iter().any(|asked| (measured.as_secs_f64() - asked).abs() < 1e-6)
-    };
-    let said = resolved.is_some_and(|resolved| !as_asked(resolved.measured));
+    let told = Dialect::of(result.version.as_deref()).possible(asked);
+    let said = resolved.is_some_and(|resolved| differ(resolved.measured, told.measured));
     let measured_s = announced.estimate.as_secs_f64();
     let far_more = measured_s > 1.5 * plan.fork_s();
     (said || far_more).then_some((measured_s, announced.warm_up.as_secs_f64()))

@@ -1,6 +1,6 @@
 //! The metrics of a program over its runs: the same ones each time, put together into one value each.
 
-use super::catalogue::{Entry, Program};
+use super::catalogue::Entry;
 use super::demand::Demand;
 use crate::bench::own;
 use crate::bench::selection::near_misses;
@@ -28,10 +28,7 @@ pub fn declared(entry: &Entry, demand: &Demand) -> BTreeMap<String, MetricSpec> 
 
 /// What is declared of the metrics of `entry` and no other benchmark.
 fn declared_for_it(entry: &Entry, demand: &Demand) -> BTreeMap<String, MetricSpec> {
-    let mut declared = match &entry.program {
-        Program::External(external) => external.metrics.clone(),
-        Program::Bench(_) => BTreeMap::new(),
-    };
+    let mut declared = entry.as_external().map(|external| external.metrics.clone()).unwrap_or_default();
     declared.extend(demand.named_metrics.clone());
     declared
 }

@@ -88,17 +88,15 @@ pub fn choose(pilot: Pilot, duration: &RunDuration) -> Plan {
 pub fn choose_whole_seconds(pilot: Pilot, duration: &RunDuration) -> Plan {
     let fixed = Pilot { before_s: pilot.before_s + 1.0, ..pilot };
     let mut plan = choose(fixed, duration);
-    let target = duration.measured().as_secs_f64();
     let measured = plan.request.measured.as_secs_f64().ceil();
     let expected = expected_measured(measured, f64::from(plan.request.samples), pilot.iteration_s.max(1e-9));
-    let forks = (target / expected).ceil().max(1.0);
+    plan.forks = forks_of(expected, duration);
+    let forks = plan.forks as f64;
     let warm_up = (duration.warm_up().as_secs_f64() / forks).ceil().max(1.0);
     plan.request.measured = Duration::from_secs_f64(measured);
     plan.request.warm_up = Duration::from_secs_f64(warm_up);
     plan.wall_s = forks * (expected + warm_up * 1.5 + pilot.before_s);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
-    let forks = forks as usize;
-    Plan { forks, ..plan }
+    plan
 }
 
 impl Plan {
@@ -106,10 +104,8 @@ impl Plan {
     /// whatever it is asked for. Both as the pilot announced them, in seconds.
     #[must_use]
     pub fn with_own_length(self, measured_s: f64, warm_up_s: f64, duration: &RunDuration) -> Self {
-        let forks = (duration.measured().as_secs_f64() / measured_s.max(1e-3)).ceil().max(1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
-        let count = forks as usize;
-        Self { forks: count, wall_s: forks * (measured_s + warm_up_s), ..self }
+        let forks = forks_of(measured_s.max(1e-3), duration);
+        Self { forks, wall_s: forks as f64 * (measured_s + warm_up_s), ..self }
     }
 
     /// What a fork is expected to take, in seconds.
@@ -121,10 +117,16 @@ impl Plan {
 /// The plan for a harness whose runs have a length of their own.
 pub fn whole_runs(one: Duration, duration: &RunDuration) -> Plan {
     let one = one.as_secs_f64().max(1e-3);
-    let forks = (duration.measured().as_secs_f64() / one).ceil().max(1.0);
+    let forks = forks_of(one, duration);
+    Plan { request: pilot_request(duration), forks, wall_s: forks as f64 * one }
+}
+
+/// Forks that sum to the time that is asked for, when each measures for `each_s` seconds.
+fn forks_of(each_s: f64, duration: &RunDuration) -> usize {
+    let forks = (duration.measured().as_secs_f64() / each_s).ceil().max(1.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small whole number")]
-    let count = forks as usize;
-    Plan { request: pilot_request(duration), forks: count, wall_s: forks * one }
+    let forks = forks as usize;
+    forks
 }
 
 /// What a baseline of a bench takes about which nothing is known: wall time.

@@ -172,10 +172,8 @@ impl Job<'_> {
         match &self.entry.program {
             Program::Bench(prepared) => prepared.invocation(vec!["--bench".into()], output),
             Program::External(external) => {
-                let mut invocation = Invocation::new(&external.argv, &external.directory, output);
-                let set = external.env.iter().map(|(name, value)| (name.clone(), Some(value.into())));
-                invocation.env.extend(set);
-                contract::without_daemon(invocation)
+                let invocation = Invocation::new(&external.argv, &external.directory, output);
+                contract::without_daemon(invocation.envs(&external.env))
             }
         }
     }

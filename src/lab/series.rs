@@ -3,10 +3,10 @@
 use super::catalogue::{Entry, Program};
 use super::fork::ForkResult;
 use super::plan::Plan;
-use crate::bench::reading::{ForkRequest, Reading, Values};
+use crate::bench::reading::{ForkRequest, Reading, Values, differ};
 use crate::failure::Failure;
 use crate::model::baseline::{
-    Accounting, Allocations, BenchSeries, Fork, ForkNoise, ForkPlan, RejectedSeries, Totals, View,
+    Accounting, Allocations, BenchSeries, Fork, ForkNoise, ForkPlan, RejectedSeries, Totals, View, counting,
 };
 use crate::model::bench::{HarnessKind, Throughput};
 use crate::model::duration::RunDuration;
@@ -150,17 +150,17 @@ impl Series {
     /// known cause stay: they may be what the benchmark is like. Returns how many were marked.
     pub fn set_aside_disturbed(&mut self) -> usize {
         let observed: Vec<Observed> = self.forks.iter().map(observed).collect();
-        let counting: Vec<usize> = (0..self.forks.len()).filter(|at| self.forks[*at].counts()).collect();
-        if counting.len() < FEWEST_FORKS {
+        let places: Vec<usize> = (0..self.forks.len()).filter(|at| self.forks[*at].counts()).collect();
+        if places.len() < FEWEST_FORKS {
             return 0;
         }
         let mut marked = 0;
         for of in [|fork: &Fork| low(fork), |fork: &Fork| fork.median] {
-            let values: Option<Vec<f64>> = counting.iter().map(|at| of(&self.forks[*at])).collect();
+            let values: Option<Vec<f64>> = places.iter().map(|at| of(&self.forks[*at])).collect();
             for index in values.iter().flat_map(|values| far_out(values, FAR_OUT, FAR_ENOUGH)) {
-                let at = counting[index];
+                let at = places[index];
                 let siblings: Vec<Observed> =
-                    counting.iter().filter(|other| **other != at).map(|other| observed[*other]).collect();
+                    places.iter().filter(|other| **other != at).map(|other| observed[*other]).collect();
                 let cause = cause(&observed[at], &siblings);
                 if cause != Cause::Unexplained && self.forks[at].counts() {
                     self.forks[at].set_aside = Some(cause);
@@ -178,7 +178,7 @@ impl Series {
         let left = (self.target_s - self.totals.measured_s).max(0.0);
         Event::ForkFinished {
             bench: self.name.clone(),
-            forks: self.forks.iter().filter(|fork| fork.counts()).count(),
+            forks: counting(&self.forks).count(),
             measured_s: self.totals.measured_s,
             target_s: self.target_s,
             left_s: left * elapsed.as_secs_f64() / self.totals.measured_s.max(1e-9),
@@ -202,7 +202,7 @@ impl Series {
         self.totals.wall_s = wall.as_secs_f64();
         self.totals.active_share = self.active_s / self.process_s;
         let view = |combine: Combine, of: fn(&Fork) -> Option<f64>| {
-            let values: Option<Vec<f64>> = self.forks.iter().filter(|fork| fork.counts()).map(of).collect();
+            let values: Option<Vec<f64>> = counting(&self.forks).map(of).collect();
             let values = values.unwrap_or_default();
             let value = combine.value(&values)?;
             Some(View { value, deviation: deviation(&values, combine) })
@@ -246,8 +246,8 @@ impl Series {
 
 /// What the forks that count have allocated.
 fn sum_of_allocations(forks: &[Fork], counted: &[Option<Allocations>]) -> Option<Allocations> {
-    let counting = forks.iter().zip(counted).filter(|(fork, _)| fork.counts());
-    counting.filter_map(|(_, counted)| *counted).reduce(|sum, next| Allocations {
+    let of_counting = forks.iter().zip(counted).filter(|(fork, _)| fork.counts());
+    of_counting.filter_map(|(_, counted)| *counted).reduce(|sum, next| Allocations {
         iterations: sum.iterations + next.iterations,
         allocations: sum.allocations + next.allocations,
         bytes: sum.bytes + next.bytes,
@@ -275,7 +275,7 @@ pub fn was_shared(forks: &[Fork]) -> bool {
 }
 
 fn observed_of_counting(forks: &[Fork]) -> Vec<Observed> {
-    forks.iter().filter(|fork| fork.counts()).map(observed).collect()
+    counting(forks).map(observed).collect()
 }
 
 /// The series as it is kept when another one is measured in its place.
@@ -330,13 +330,12 @@ fn values(reading: &Reading) -> Option<Fork> {
 
 /// Settings of the bench that won over the plan, in words.
 fn overrides(resolved: ForkRequest, request: ForkRequest) -> Vec<String> {
-    let differs = |a: Duration, b: Duration| a.abs_diff(b) > Duration::from_micros(1);
     let seconds = |time: Duration| time.as_secs_f64();
     let mut found = Vec::new();
-    if differs(resolved.measured, request.measured) {
+    if differ(resolved.measured, request.measured) {
         found.push(format!("the bench sets measurement_time to {} s", seconds(resolved.measured)));
     }
-    if differs(resolved.warm_up, request.warm_up) {
+    if differ(resolved.warm_up, request.warm_up) {
         found.push(format!("the bench sets warm_up_time to {} s", seconds(resolved.warm_up)));
     }
     if resolved.samples != request.samples {

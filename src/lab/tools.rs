@@ -58,22 +58,20 @@ impl Lab<'_> {
         let program = external.argv[0].as_str();
         let name = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program);
         let (runtime, argument) = match name {
-            // Named by a path, it may be another one than that on the PATH.
-            "node" | "java" | "go" if program.contains('/') => (program, version_argument(name)),
             "node" | "npm" | "npx" | "pnpm" | "yarn" => ("node", "--version"),
             "pytest" => ("python3", "--version"),
-            name if name.starts_with("python") => (program, "--version"),
+            name if name.starts_with("python") => (name, "--version"),
             "go" => ("go", "version"),
             "java" | "mvn" | "mvnw" | "gradle" | "gradlew" => ("java", "-version"),
             _ => return Ok(None),
         };
-        let mut invocation = self.asking("runtime", runtime.into(), argument);
+        // One that is named by a path may be another than that on the PATH.
+        let asked = if runtime == name { program } else { runtime };
+        let mut invocation = self.asking("runtime", asked.into(), argument).envs(&external.env);
         invocation.cwd.clone_from(&external.directory);
-        let set = external.env.iter().map(|(name, value)| (name.clone(), Some(value.into())));
-        invocation.env.extend(set);
         let version = self.version(&invocation)?.ok();
-        // Node says its number alone.
-        Ok(version.map(|version| if version.starts_with('v') { format!("node {version}") } else { version }))
+        Ok(version
+            .map(|version| if version.starts_with('v') { format!("{runtime} {version}") } else { version }))
     }
 
     fn tool(
@@ -120,15 +118,6 @@ impl Lab<'_> {
         }
         let said = version_line(&ended.stdout.tail).or_else(|| version_line(&ended.stderr.tail));
         Ok(said.ok_or_else(|| "it says nothing about its version".to_owned()))
-    }
-}
-
-/// What makes a runtime say its version.
-fn version_argument(runtime: &str) -> &'static str {
-    match runtime {
-        "java" => "-version",
-        "go" => "version",
-        _ => "--version",
     }
 }
 

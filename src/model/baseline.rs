@@ -309,6 +309,11 @@ impl Fork {
     }
 }
 
+/// The forks that count.
+pub fn counting(forks: &[Fork]) -> impl Iterator<Item = &Fork> + Clone {
+    forks.iter().filter(|fork| fork.counts())
+}
+
 /// What the kernel counted for a fork.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ForkNoise {

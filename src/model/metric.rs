@@ -15,6 +15,16 @@ pub enum Direction {
     Higher,
 }
 
+impl Direction {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lower => "lower",
+            Self::Higher => "higher",
+        }
+    }
+}
+
 /// What is declared of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,11 +40,7 @@ pub struct MetricSpec {
 impl MetricSpec {
     /// As it is declared on a command line for the metric `name`.
     pub fn declaration(&self, name: &str) -> String {
-        let better = match self.better {
-            Some(Direction::Lower) => "lower",
-            Some(Direction::Higher) => "higher",
-            None => "",
-        };
+        let better = self.better.map_or("", Direction::name);
         format!("{name}:{}:{better}", self.unit.as_deref().unwrap_or_default())
     }
 }

@@ -1,7 +1,6 @@
 //! A baseline in words and for machines.
 
-use crate::model::baseline::{Accounting, Baseline, BenchSeries, Fork, MetricSeries, View};
-use crate::model::metric::Direction;
+use crate::model::baseline::{Accounting, Baseline, BenchSeries, Fork, MetricSeries, View, counting};
 use crate::model::units;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -87,7 +86,7 @@ pub fn series_json(series: &BenchSeries) -> Value {
         "plan": series.plan,
         "overrides": series.overrides,
         "throughput": series.throughput,
-        "set_aside": series.forks.iter().filter(|fork| !fork.counts()).count(),
+        "set_aside": series.forks.len() - counting(&series.forks).count(),
         "rejected": series.rejected.iter().map(|rejected| json!({
             "reason": rejected.reason,
             "cause": rejected.cause,
@@ -132,11 +131,7 @@ fn metrics(metrics: &[MetricSeries]) -> String {
     };
     let width = metrics.iter().map(|metric| label(metric).chars().count()).max().unwrap_or_default();
     metrics.iter().fold(String::new(), |mut text, metric| {
-        let better = match metric.better {
-            Some(Direction::Lower) => ", lower is better",
-            Some(Direction::Higher) => ", higher is better",
-            None => "",
-        };
+        let better = metric.better.map(|better| format!(", {} is better", better.name())).unwrap_or_default();
         let spread = match metric.deviation {
             Some(deviation) => format!("runs within {}", units::share(deviation)),
             None if metric.is_zero_at_times() => "0 in the middle of the runs, and not in all".to_owned(),
@@ -156,8 +151,8 @@ fn metric_value(metric: &MetricSeries) -> String {
 /// How it was measured, and what was noticed.
 fn course(series: &BenchSeries) -> String {
     let totals = &series.totals;
-    let counting = || series.forks.iter().filter(|fork| fork.counts());
-    let sum = |of: fn(&Fork) -> Option<u64>| counting().map(of).sum::<Option<u64>>();
+    let counted = counting(&series.forks).count();
+    let sum = |of: fn(&Fork) -> Option<u64>| counting(&series.forks).map(of).sum::<Option<u64>>();
     let counts = match (sum(|fork| fork.count), sum(|fork| fork.iterations)) {
         (Some(samples), Some(iterations)) => format!(": {samples} samples, {iterations} iterations"),
         _ => String::new(),
@@ -168,12 +163,12 @@ fn course(series: &BenchSeries) -> String {
     let mut text = format!(
         "  measured {:.1} s{by_clock} in {}{counts}\n  warm-up {}, set-up {}, wall time {}\n",
         totals.measured_s,
-        units::count(counting().count(), noun),
+        units::count(counted, noun),
         seconds(totals.warm_up_s),
         seconds(totals.setup_s),
         seconds(totals.wall_s),
     );
-    let aside = series.forks.len() - counting().count();
+    let aside = series.forks.len() - counted;
     if aside > 0 {
         let _ = writeln!(text, "  note: {} disturbed and measured anew", units::count(aside, "fork"));
     }

@@ -72,6 +72,13 @@ impl Invocation {
         self
     }
 
+    /// Sets several variables of the child's environment.
+    #[must_use]
+    pub fn envs(mut self, variables: &BTreeMap<String, String>) -> Self {
+        self.env.extend(variables.iter().map(|(name, value)| (name.clone(), Some(value.into()))));
+        self
+    }
+
     /// The builder with program, arguments, directory and environment.
     #[expect(clippy::disallowed_methods, reason = "this is where an Invocation becomes a process")]
     pub(in crate::sys) fn builder(&self) -> ProcessBuilder {
