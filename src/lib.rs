@@ -16,6 +16,7 @@ pub mod model;
 // Layer: numbers.
 pub mod stats;
 // Layer: thinking and rendering, pure.
+pub mod condition;
 pub mod report;
 // Layer: hands, each a port to one part of the outside.
 pub mod bench;
