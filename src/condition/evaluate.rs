@@ -40,7 +40,7 @@ pub(super) fn check(condition: &Condition, unit_of: &dyn Fn(&str) -> Option<Know
         };
         let names: Vec<&str> = unknown.iter().map(String::as_str).collect();
         return Err(Failure::usage(format!(
-            "the condition needs {}, which is not measured",
+            "the condition names metrics that are not measured: {}",
             names.join(", ")
         ))
         .hint(hint));
@@ -222,7 +222,7 @@ impl Walk<'_> {
             Number::Chain(first, rest) => {
                 let first = self.number(first)?;
                 rest.iter().try_fold(first, |left, (operator, right)| {
-                    self.operation(left, *operator, &self.number(right)?, number)
+                    self.operation(&left, *operator, &self.number(right)?, number)
                 })
             }
         }
@@ -247,7 +247,7 @@ impl Walk<'_> {
 
     fn operation(
         &self,
-        left: Operand,
+        left: &Operand,
         operator: Operator,
         right: &Operand,
         whole: &Number,

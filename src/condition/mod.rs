@@ -10,6 +10,11 @@ mod token;
 mod tree;
 mod unit;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use crate::failure::Failure;
 use std::collections::BTreeSet;
 use std::fmt;

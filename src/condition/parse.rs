@@ -223,3 +223,123 @@ fn name_baseline(side: &mut Number, other: &Number, column: usize) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_read_and_written_canonically() {
+        for (text, canonical) in [
+            ("p99_ms<50&&cost<=baseline*0.95", "p99_ms < 50 && cost <= baseline * 0.95"),
+            ("  low/p99_ms <\n 50us ", "low/p99_ms < 50µs"),
+            ("a<1||b<1&&c<1", "a < 1 || b < 1 && c < 1"),
+            ("(a<1||b<1)&&((c<1))", "(a < 1 || b < 1) && c < 1"),
+            ("!(a<1)&&!!(exit!=0)", "!(a < 1) && !!(exit != 0)"),
+            ("!(a<1&&b<1)", "!(a < 1 && b < 1)"),
+            ("a<(1+2)*3-4/2", "a < (1 + 2) * 3 - 4 / 2"),
+            ("a<1-(2-3)-(2*3)", "a < 1 - (2 - 3) - 2 * 3"),
+            ("a<1/(2/3)", "a < 1 / (2 / 3)"),
+            ("-a<--1", "-a < --1"),
+            ("a - -1 >= -(1+b)", "a - -1 >= -(1 + b)"),
+            ("a-1 < b/2", "a-1 < b/2"),
+            ("a - 1 < b / 2", "a - 1 < b / 2"),
+            ("a>1e3&&a<2.50E-9s&&a!=1e300", "a > 1000 && a < 2.5e-9s && a != 1e300"),
+            ("50ms-3ms>felt", "50ms - 3ms > felt"),
+            ("rate<5%&&2%*3<rate", "rate < 5% && 2% * 3 < rate"),
+            ("`1kB/p99`<5&&`a``b`==1", "`1kB/p99` < 5 && `a``b` == 1"),
+            ("`p99_ms` < 1", "p99_ms < 1"),
+            ("`cost` < cost", "`cost` < cost"),
+            ("`exit` == exit", "`exit` == exit"),
+            ("`baseline.a` < baseline.a", "`baseline.a` < baseline.a"),
+            ("cost<baseline.`1 a`", "cost < baseline.`1 a`"),
+            ("cost.total < cost:a", "cost.total < cost:a"),
+            ("(baseline)*2>(cost)", "baseline * 2 > cost"),
+            ("baseline<(cost)", "baseline < cost"),
+            ("cost + 2*cost < baseline", "cost + 2 * cost < baseline"),
+            ("a <= param && b:c.d%e-f/g > 1", "a <= param && b:c.d%e-f/g > 1"),
+        ] {
+            let shown = condition(text).unwrap_or_else(|failure| panic!("{text}: {failure}")).to_string();
+            assert_eq!(shown, canonical, "{text}");
+            assert_eq!(condition(&shown).ok(), condition(text).ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_column_and_what_was_expected_there() {
+        for (text, column, expected) in [
+            ("", 1, "expected a number, a metric or (, found the end"),
+            ("p99_ms", 7, "expected < <= > >= == != or arithmetic, found the end"),
+            ("p99_ms <", 9, "expected a number, a metric or (, found the end"),
+            ("p99_ms < 50 cost < 1", 13, "expected && or || or the end, found cost"),
+            ("a < 5 ms", 7, "expected && or || or the end, found ms"),
+            ("a < 1 and b < 1", 7, "expected && or || or the end, found and"),
+            ("a = 1", 3, "expected =="),
+            ("a < 1 & b < 1", 7, "expected &&"),
+            ("a < 1 | b < 1", 7, "expected ||"),
+            ("µ ≤ 1", 1, "found 'µ'; other names stand in back quotes"),
+            ("`µ` ≤ 1", 5, "expected <="),
+            ("0 < a < 5", 7, "comparisons do not chain"),
+            ("(a < 5", 7, "expected ) or an operator, found the end"),
+            ("a < 5)", 6, "found )"),
+            ("(a < 5) + 1 < 3", 1, "expected a number, found a comparison"),
+            ("a + 1 && b < 1", 7, "expected < <= > >= == != or arithmetic, found &&"),
+            ("!a < 1", 2, "expected a comparison in parentheses behind !"),
+            ("a < .5", 5, "as in 0.5"),
+            ("a < 5.", 7, "expected a digit behind the point"),
+            ("a < 50MS", 7, "expected a unit (ns µs ms s min B kB MB GB KiB MiB GiB %)"),
+            ("a < 50msx", 7, "found \"msx\""),
+            ("a < 1_000", 6, "found \"_000\""),
+            ("a < 1e", 6, "found \"e\""),
+            ("a < 1e999", 5, "expected a smaller number"),
+            ("a < 1e-999", 5, "expected a number that is not taken for 0"),
+            ("a % 5 < 1", 3, "right behind a number"),
+            ("`a < 1", 1, "expected a second back quote"),
+            ("`` < 1", 1, "expected a metric between the back quotes"),
+            (
+                "cost/2 < 1",
+                1,
+                "expected spaces around the operator behind cost, or back quotes around the name cost/2",
+            ),
+            ("cost-baseline < 1", 1, "expected spaces around the operator behind cost"),
+            ("a < baseline.exit", 5, "expected a metric behind baseline., exit is none"),
+            ("a < baseline.", 5, "expected a metric behind baseline."),
+            ("a < baseline.1", 5, "expected a metric behind baseline."),
+            ("a - baseline < 5", 5, "expected baseline.NAME"),
+            ("a + b < baseline", 9, "on the other side, where there are 2"),
+            ("exit == baseline", 9, "on the other side, where there are 0"),
+            ("baseline > baseline", 12, "expected baseline.NAME"),
+            ("a ; b", 3, "found ';'"),
+        ] {
+            let failure = condition(text).expect_err(text);
+            let start = format!("column {column} of the condition: expected ");
+            assert!(failure.message.starts_with(&start), "{text}: {failure}");
+            assert!(failure.message.contains(expected), "{text}: {failure}");
+            assert_eq!(failure.kind, crate::failure::FailureKind::Usage, "{text}");
+            let hint = failure.hint.expect("a hint");
+            assert!(condition(hint.split_once(" in ").expect("an example").1).is_ok(), "{hint}");
+        }
+    }
+
+    #[test]
+    fn length_and_nesting_end_where_they_are_said_to_end() {
+        let long = |bytes: usize| format!("a < 1{}", " ".repeat(bytes - 5));
+        assert!(condition(&long(LONGEST)).is_ok());
+        let failure = condition(&long(LONGEST + 1)).expect_err("too long");
+        assert!(failure.message.contains("at most 4096 bytes, this one has 4097"), "{failure}");
+        let nested = |open: &str, close: &str, depth: usize| {
+            condition(&format!("{}a < 1{}", open.repeat(depth), close.repeat(depth)))
+        };
+        for (open, close) in [("(", ")"), ("-", "")] {
+            assert!(nested(open, close, DEEPEST).is_ok(), "{open}");
+            let failure = nested(open, close, DEEPEST + 1).expect_err(open);
+            assert!(
+                failure.message.starts_with("column 65 of the condition: expected at most 64"),
+                "{failure}"
+            );
+        }
+        // What is long and not deep is no problem.
+        assert!(condition(&format!("a < 1{}", "+1".repeat(2000))).is_ok());
+        assert!(condition(&vec!["(a<1)"; 500].join("||")).is_ok());
+    }
+}

@@ -130,12 +130,14 @@ impl Number {
             Self::Negated(inner) => inner.each_leaf(visit),
             Self::Chain(first, rest) => {
                 first.each_leaf(visit);
-                rest.iter().for_each(|(_, number)| number.each_leaf(visit));
+                for (_, number) in rest {
+                    number.each_leaf(visit);
+                }
             }
         }
     }
 
-    /// Says which metric is meant where `baseline` has no name; whether there was such a place.
+    /// Says which metric is meant where `baseline` has no name.
     pub(super) fn name_baseline(&mut self, meant: &Metric) {
         match self {
             Self::Leaf(Leaf::Baseline { of, bare: true }) => of.clone_from(meant),
@@ -143,7 +145,9 @@ impl Number {
             Self::Negated(inner) => inner.name_baseline(meant),
             Self::Chain(first, rest) => {
                 first.name_baseline(meant);
-                rest.iter_mut().for_each(|(_, number)| number.name_baseline(meant));
+                for (_, number) in rest {
+                    number.name_baseline(meant);
+                }
             }
         }
     }
@@ -226,9 +230,9 @@ impl fmt::Display for Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let readable = self.number == 0.0 || (1e-6..1e16).contains(&self.number);
         if readable {
-            write!(f, "{}", self.number)?
+            write!(f, "{}", self.number)?;
         } else {
-            write!(f, "{:e}", self.number)?
+            write!(f, "{:e}", self.number)?;
         }
         f.write_str(self.unit.map_or("", |unit| unit.name))
     }
