@@ -24,7 +24,8 @@ pub const LONGEST: usize = 4096;
 /// How deep parentheses, `!` and signs may be nested.
 pub const DEEPEST: usize = 64;
 
-/// What must hold. Displayed in canonical form, which reads back as the same condition.
+/// What must hold. Displayed in canonical form, which reads back as the same condition unless its spaces
+/// make it longer than [`LONGEST`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     tree: tree::Logic,
