@@ -1,4 +1,21 @@
-//! The git repository around the workspace: what was checked out.
+//! The git repository around the workspace: what is checked out, whether it changes, and the commits that
+//! end a phase.
+//!
+//! It knows nothing of phases and state files; paths come as arguments.
+
+pub mod checkpoint;
+pub mod clean;
+mod dirty;
+mod index;
+mod lookup;
+mod on_disk;
+mod place;
+mod program;
+mod reason;
+mod stop;
+mod subject;
+mod tip;
+mod tree;
 
 use git2::{Repository, StatusOptions};
 use std::path::Path;
