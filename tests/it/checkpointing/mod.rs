@@ -1,0 +1,17 @@
+//! The commit that ends a phase, in real repositories in every situation known to go wrong elsewhere.
+
+pub mod call;
+mod reasons;
+mod repository;
+mod signing;
+mod situations;
+mod sources;
+
+use libtest_mimic::Trial;
+
+pub fn trials() -> Vec<Trial> {
+    [situations::trials(), reasons::trials(), signing::trials(), sources::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
