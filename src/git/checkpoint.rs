@@ -7,7 +7,7 @@ use super::index::{self, Locked, Staged};
 use super::on_disk;
 use super::place::Place;
 use super::program;
-use super::stop::{Stop, unwritten};
+use super::reason::{Stop, unwritten};
 use super::subject::{LONGEST, breaks_lines};
 use super::tip::Tip;
 use super::tree::{self, EXECUTABLE, Held, PLAIN};
@@ -21,9 +21,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-pub use super::lookup::{commit_exists, find};
 pub use super::reason::{Mode, Reason};
-pub use super::subject::{reference, subject};
+pub use super::subject::{commit_exists, find, reference, subject};
 
 /// How long signing may take; a program that waits for somebody waits in vain.
 const SIGNING: Duration = Duration::from_secs(30);
@@ -163,13 +162,13 @@ impl Prepared {
         }
         check(order)?;
         let place = Place::find(order.root, order.state_folder)?;
-        let head = Tip::of_head(&place.repository)?;
-        let base = head.tree(&place.repository)?;
+        let checked_out = Tip::of_head(&place.repository)?;
+        let base = checked_out.tree(&place.repository)?;
         let tree = base.map(|id| place.repository.find_tree(id)).transpose()?;
         let held = tree::held(&place.repository, tree.as_ref(), &place.parts())?;
         drop(tree);
         let (tip, entries) = if order.mode == Mode::Ref {
-            (Tip::of_reference(&place.repository, order.ref_name, &head)?, Vec::new())
+            (Tip::of_reference(&place.repository, order.ref_name, &checked_out)?, Vec::new())
         } else {
             place.expect_quiet()?;
             if index::is_locked(&place) {
@@ -178,7 +177,7 @@ impl Prepared {
             let index = index::read(&place)?;
             let entries = usable_entries(&index, &place)?;
             expect_not_ignored(&place, &held, &entries)?;
-            (head, entries)
+            (checked_out, entries)
         };
         let (author, committer) = identity(&place)?;
         Ok(Self { place, tip, base, held, entries, author, committer })
@@ -299,9 +298,10 @@ fn expect_not_ignored(place: &Place, held: &[Held], entries: &[IndexEntry]) -> R
 fn identity(place: &Place) -> Result<(Signature<'static>, Signature<'static>), Stop> {
     let known = |found: Result<Signature<'static>, git2::Error>| {
         found.map_err(|error| match error.code() {
-            ErrorCode::NotFound => Stop::Reason(Reason::NoIdentity),
-            // An empty name is refused as invalid.
-            ErrorCode::Invalid | ErrorCode::GenericError => Stop::Reason(Reason::NoIdentity),
+            // The two others stand for an empty name.
+            ErrorCode::NotFound | ErrorCode::Invalid | ErrorCode::GenericError => {
+                Stop::Reason(Reason::NoIdentity)
+            }
             _ => Stop::from(error),
         })
     };
@@ -320,14 +320,14 @@ fn compared(order: &Order<'_>) -> Result<bool, Stop> {
     }
     check(order)?;
     let place = Place::find(order.root, order.state_folder)?;
-    let head = Tip::of_head(&place.repository)?;
+    let checked_out = Tip::of_head(&place.repository)?;
     let mut left_out = BTreeSet::new();
     let tree = if order.mode == Mode::Ref {
-        let tip = Tip::of_reference(&place.repository, order.ref_name, &head)?;
+        let tip = Tip::of_reference(&place.repository, order.ref_name, &checked_out)?;
         if tip.is_new() { None } else { tip.tree(&place.repository)? }
     } else {
         left_out = index::left_out(&index::state_entries(&index::read(&place)?, &place));
-        head.tree(&place.repository)?
+        checked_out.tree(&place.repository)?
     };
     let tree = tree.map(|id| place.repository.find_tree(id)).transpose()?;
     let held = tree::held(&place.repository, tree.as_ref(), &place.parts())?;

@@ -1,8 +1,7 @@
 //! The index while it is held: state files are replaced in it, everything else stays.
 
 use super::place::Place;
-use super::reason::Reason;
-use super::stop::{Stop, not_replaced, unwritten};
+use super::reason::{Reason, Stop, not_replaced, unwritten};
 use super::tree::{Held, blank_entry};
 use git2::{Index, IndexEntry, IndexTime};
 use std::collections::BTreeSet;

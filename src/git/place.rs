@@ -1,7 +1,6 @@
 //! Where the state folder lies in which repository.
 
-use super::reason::Reason;
-use super::stop::Stop;
+use super::reason::{Reason, Stop};
 use git2::{ErrorCode, Repository, RepositoryState};
 use std::ffi::OsStr;
 use std::fs;

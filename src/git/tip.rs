@@ -1,7 +1,6 @@
 //! The place that a commit is put onto, and how it moves there.
 
-use super::reason::Reason;
-use super::stop::{Stop, unwritten};
+use super::reason::{Reason, Stop, unwritten};
 use git2::{ErrorCode, Oid, Repository};
 
 /// What moves when a commit is made: a branch, HEAD itself, or a reference.
@@ -35,7 +34,7 @@ impl Tip {
         for _ in 0..5 {
             match repository.find_reference(&name) {
                 Ok(reference) => match reference.symbolic_target()? {
-                    Some(target) => name = target.to_owned(),
+                    Some(target) => target.clone_into(&mut name),
                     None => break,
                 },
                 Err(error) if error.code() == ErrorCode::NotFound => {
@@ -91,4 +90,42 @@ impl Tip {
 
 fn short(name: &str) -> String {
     name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use git2::Signature;
+
+    fn commit(repository: &Repository, message: &str, parent: Option<Oid>) -> Oid {
+        let author = Signature::now("ann", "ann@example.org").expect("a signature");
+        let tree = repository.treebuilder(None).and_then(|builder| builder.write()).expect("a tree");
+        let tree = repository.find_tree(tree).expect("found");
+        let parent = parent.map(|id| repository.find_commit(id).expect("found"));
+        let parents: Vec<_> = parent.iter().collect();
+        repository.commit(None, &author, &author, message, &tree, &parents).expect("committed")
+    }
+
+    /// Compare and swap: what somebody else has committed meanwhile is never lost.
+    #[test]
+    fn g6_a_branch_that_moved_meanwhile_is_left_where_it_is() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let repository = Repository::init(folder.path()).expect("initialised");
+        let unborn = Tip::of_head(&repository).expect("a tip");
+        assert_eq!(unborn.id(), None);
+        let first = commit(&repository, "first", None);
+        unborn.advance(&repository, first, "commit: first").expect("moved");
+        let refused = |seen: &Tip, id| {
+            let stop = seen.advance(&repository, id, "commit: late").expect_err("must be refused");
+            assert!(matches!(stop, Stop::Reason(Reason::RefMoved)), "{stop:?}");
+        };
+        let late = commit(&repository, "late", None);
+        refused(&unborn, late);
+        let seen = Tip::of_head(&repository).expect("a tip");
+        let theirs = commit(&repository, "theirs", Some(first));
+        seen.advance(&repository, theirs, "commit: theirs").expect("moved");
+        refused(&seen, late);
+        let now = Tip::of_head(&repository).expect("a tip");
+        assert!(now.id() == Some(theirs) && !now.is(&seen));
+    }
 }

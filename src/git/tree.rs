@@ -1,7 +1,6 @@
 //! Trees with and without the state folder.
 
-use super::reason::Reason;
-use super::stop::{Stop, unwritten};
+use super::reason::{Reason, Stop, unwritten};
 use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository, Tree};
 
 /// The mode of a plain file.

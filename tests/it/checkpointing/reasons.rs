@@ -166,7 +166,7 @@ fn g8_a_mailbox_being_applied() {
     repo.state("1");
     let patch = repo.git(["format-patch", "-1", "side", "--stdout"]);
     let file = repo.home.join("a.patch");
-    fs::write(&file, patch).expect("written");
+    repo.write(&file, &patch);
     assert!(!repo.try_git(&repo.tree, ["am", file.to_str().expect("UTF-8")]).0);
     repo.refuses_as_foreseen("in-progress", &json!({}));
 }
@@ -191,11 +191,11 @@ fn d08_state_in_a_submodule() {
     let state = repo.path("sub").join(STATE);
     for _ in 0..2 {
         repo.refuses_as_foreseen("outside", &json!({"state": state}));
-        repo.write(&format!("sub/{STATE}/x.json"), "1");
+        repo.write(format!("sub/{STATE}/x.json"), "1");
     }
     // One that is not checked out is a folder like any other, but for the last commit.
     fs::remove_dir_all(repo.path("sub")).expect("removed");
-    repo.write(&format!("sub/{STATE}/x.json"), "1");
+    repo.write(format!("sub/{STATE}/x.json"), "1");
     repo.refuses_as_foreseen("outside", &json!({"state": state}));
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -77,16 +78,24 @@ impl Repo {
         self.tree.join(path)
     }
 
-    pub fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
+    /// Writes a file; a path that is not absolute lies in the work tree.
+    pub fn write(&self, path: impl AsRef<Path>, text: &str) {
+        let path = self.tree.join(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         fs::write(path, text).expect("written");
     }
 
+    /// Installs a hook.
+    pub fn hook(&self, name: &str, script: &str) {
+        let hook = self.path(&format!(".git/hooks/{name}"));
+        self.write(&hook, &format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("set");
+    }
+
     /// Writes two state files, with this text in one of them.
     pub fn state(&self, text: &str) {
-        self.write(&format!("{STATE}/investigation.json"), text);
-        self.write(&format!("{STATE}/investigations/perf-1.md"), "# log\n");
+        self.write(format!("{STATE}/investigation.json"), text);
+        self.write(format!("{STATE}/investigations/perf-1.md"), "# log\n");
     }
 
     fn command(&self, program: impl AsRef<Path>, folder: &Path) -> Command {

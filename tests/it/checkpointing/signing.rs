@@ -5,7 +5,6 @@ use crate::support::trials;
 use libtest_mimic::Trial;
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 pub fn trials() -> Vec<Trial> {
@@ -24,7 +23,7 @@ fn signing(passphrase: &str) -> Repo {
     let file = key.to_str().expect("UTF-8");
     repo.run("ssh-keygen", &["-q", "-t", "ed25519", "-N", passphrase, "-C", "ann", "-f", file]);
     let public = fs::read_to_string(key.with_extension("pub")).expect("a key");
-    fs::write(repo.home.join("allowed"), format!("ann@example.org {public}")).expect("written");
+    repo.write(repo.home.join("allowed"), &format!("ann@example.org {public}"));
     repo.git(["config", "gpg.format", "ssh"]);
     repo.git(["config", "user.signingkey", file]);
     repo.git(["config", "gpg.ssh.allowedSignersFile", repo.home.join("allowed").to_str().expect("UTF-8")]);
@@ -61,15 +60,12 @@ fn g8_a_working_key_signs_and_no_hook_is_run() {
     repo.write("src/a.rs", "staged\n");
     repo.git(["add", "src/a.rs"]);
     for name in ["pre-commit", "commit-msg", "post-commit"] {
-        let hook = repo.path(&format!(".git/hooks/{name}"));
-        fs::create_dir_all(hook.parent().expect("a folder")).expect("made");
-        fs::write(&hook, "#!/bin/sh\ntouch ran\nexit 1\n").expect("written");
-        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("set");
+        repo.hook(name, "touch ran; exit 1");
     }
     let id = repo.checkpoint();
     assert_eq!(repo.git(["show", "-s", "--format=%G?%B", &id]).trim(), format!("G{SUBJECT}"));
     assert!(!repo.path("ran").exists());
-    repo.write(&format!("{STATE}/x.json"), "1");
+    repo.write(format!("{STATE}/x.json"), "1");
     // Variables of a hook or an alias that we were started from must not lead elsewhere.
     let elsewhere = [("GIT_DIR", "/nowhere"), ("GIT_INDEX_FILE", "/nowhere/index")];
     let made = repo.call_with(&json!({"mode": "ref"}), &elsewhere);

@@ -1,6 +1,6 @@
 //! Situations in which a commit is made, and nothing of the user's changes.
 
-use super::repository::{REF, Repo, STATE, SUBJECT};
+use super::repository::{Repo, STATE, SUBJECT};
 use crate::support::trials;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -32,11 +32,6 @@ pub fn trials() -> Vec<Trial> {
         d08_a_submodule_gets_its_own_commits,
         d08_a_linked_worktree_moves_its_own_branch,
         d08_packed_references_and_many_files_are_no_matter,
-        x05_a_reference_of_its_own_touches_neither_head_nor_index,
-        x05_a_reference_of_its_own_takes_ignored_state_during_a_merge,
-        x05_state_once_forced_past_the_pattern_goes_on_being_committed,
-        s33_a_commit_is_found_by_subject_and_parent,
-        s33_whether_state_is_committed_can_be_asked,
     ]
 }
 
@@ -76,8 +71,7 @@ fn g5_from_a_sub_directory_only_state_is_committed() {
     repo.write("member/x.rs", "1");
     repo.state("1");
     let root = repo.path("member");
-    fs::create_dir_all(root.join(STATE)).expect("made");
-    fs::write(root.join(STATE).join("own.json"), "1").expect("written");
+    repo.write(root.join(STATE).join("own.json"), "1");
     let before = repo.git(["ls-files", "--stage"]);
     let made = repo.call(&json!({"root": root, "state": root.join(STATE)}));
     let id = made["id"].as_str().expect("a commit");
@@ -150,7 +144,7 @@ fn g6_the_index_keeps_its_version() {
         repo.git(["update-index", "--index-version", version]);
         repo.state("1");
         repo.checkpoint();
-        repo.write(&format!("{STATE}/x.json"), "1");
+        repo.write(format!("{STATE}/x.json"), "1");
         repo.checkpoint();
     }
 }
@@ -160,10 +154,10 @@ fn g6_state_that_was_staged_by_hand_is_simply_state() {
     repo.state("1");
     repo.git(["add", STATE]);
     repo.state("22");
-    repo.write(&format!("{STATE}/new.json"), "1");
+    repo.write(format!("{STATE}/new.json"), "1");
     repo.git(["add", "--intent-to-add", &format!("{STATE}/new.json")]);
     repo.checkpoint();
-    repo.write(&format!("{STATE}/new.json"), "2");
+    repo.write(format!("{STATE}/new.json"), "2");
     repo.git(["update-index", "--assume-unchanged", &format!("{STATE}/new.json")]);
     let id = repo.checkpoint();
     assert_eq!(repo.git(["show", &format!("{id}:{STATE}/new.json")]), "2");
@@ -201,7 +195,7 @@ fn d08_after_a_crash_between_index_and_branch_the_next_checkpoint_commits() {
 fn s14_removed_state_leaves_the_tree() {
     let repo = Repo::new();
     repo.state("1");
-    repo.write(&format!("{STATE}/experiments/1.patch"), "x");
+    repo.write(format!("{STATE}/experiments/1.patch"), "x");
     repo.checkpoint();
     fs::remove_dir_all(repo.path(&format!("{STATE}/experiments"))).expect("removed");
     let id = repo.checkpoint();
@@ -216,11 +210,11 @@ fn s14_modes_are_kept_and_links_are_not_followed() {
     let repo = Repo::new();
     repo.state("1");
     let script = repo.path(&format!("{STATE}/run.sh"));
-    fs::write(&script, "#!/bin/sh\n").expect("written");
+    repo.write(&script, "#!/bin/sh\n");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("set");
-    repo.write(&format!("{STATE}/.journal"), "1");
-    repo.write(&format!("{STATE}/.tmpX1"), "1");
-    repo.write(&format!("{STATE}/.cargo-perf-1"), "1");
+    repo.write(format!("{STATE}/.journal"), "1");
+    repo.write(format!("{STATE}/.tmpX1"), "1");
+    repo.write(format!("{STATE}/.cargo-perf-1"), "1");
     repo.write(".env", "SECRET");
     symlink("../../.env", repo.path(&format!("{STATE}/link"))).expect("linked");
     let id = repo.commits();
@@ -241,7 +235,7 @@ fn s14_state_that_a_sparse_checkout_leaves_out_stays() {
     let log = format!("{STATE}/investigations/perf-1.md");
     repo.git(["update-index", "--skip-worktree", &log]);
     fs::remove_file(repo.path(&log)).expect("removed");
-    repo.write(&format!("{STATE}/investigation.json"), "2");
+    repo.write(format!("{STATE}/investigation.json"), "2");
     let id = repo.checkpoint();
     assert_eq!(
         repo.git(["show", "--format=", "--name-status", &id]),
@@ -297,10 +291,7 @@ fn g8_hooks_are_not_run_and_that_is_foreseen() {
         ("commit-msg", "touch ran; echo Trailer: x >> \"$1\"; exit 1"),
         ("post-commit", "touch ran"),
     ] {
-        let hook = repo.path(&format!(".git/hooks/{name}"));
-        fs::create_dir_all(hook.parent().expect("a folder")).expect("made");
-        fs::write(&hook, format!("#!/bin/sh\n{script}\n")).expect("written");
-        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("set");
+        repo.hook(name, script);
     }
     assert_eq!(repo.call(&foresee)["hooks_not_run"], true);
     repo.state("1");
@@ -358,7 +349,7 @@ pub fn with_submodule() -> Repo {
 fn d08_a_submodule_gets_its_own_commits() {
     let repo = with_submodule();
     let sub = repo.path("sub");
-    repo.write(&format!("sub/{STATE}/x.json"), "1");
+    repo.write(format!("sub/{STATE}/x.json"), "1");
     repo.write("sub/untracked", "1");
     let outer = repo.git(["rev-parse", "HEAD"]);
     let made = repo.call(&json!({"root": sub, "state": sub.join(STATE)}));
@@ -371,15 +362,14 @@ fn d08_a_linked_worktree_moves_its_own_branch() {
     let repo = Repo::new();
     let linked = repo.home.join("linked");
     repo.git(["worktree", "add", "-q", "-b", "side", linked.to_str().expect("UTF-8")]);
-    fs::create_dir_all(linked.join(STATE)).expect("made");
-    fs::write(linked.join(STATE).join("x.json"), "1").expect("written");
-    fs::write(linked.join("b.txt"), "staged\n").expect("written");
+    repo.write(linked.join(STATE).join("x.json"), "1");
+    repo.write(linked.join("b.txt"), "staged\n");
     repo.git_in(&linked, ["add", "b.txt"]);
     let order = json!({"root": linked, "state": linked.join(STATE)});
     // The lock of the other work tree is no matter, its own is.
     repo.write(".git/index.lock", "");
     let lock = repo.path(".git/worktrees/linked/index.lock");
-    fs::write(&lock, "").expect("written");
+    repo.write(&lock, "");
     repo.refuses_as_foreseen("index-locked", &order);
     fs::remove_file(&lock).expect("removed");
     let main = repo.seen();
@@ -394,7 +384,7 @@ fn d08_a_linked_worktree_moves_its_own_branch() {
 fn d08_packed_references_and_many_files_are_no_matter() {
     let repo = Repo::new();
     for number in 0..3000 {
-        repo.write(&format!("many/{}/{number}", number % 50), "x");
+        repo.write(format!("many/{}/{number}", number % 50), "x");
     }
     repo.git(["add", "."]);
     repo.git(["commit", "-qm", "many"]);
@@ -404,98 +394,4 @@ fn d08_packed_references_and_many_files_are_no_matter() {
     repo.checkpoint();
     repo.state("2");
     repo.checkpoint();
-}
-
-fn x05_a_reference_of_its_own_touches_neither_head_nor_index() {
-    let repo = Repo::new();
-    repo.write("src/a.rs", "staged\n");
-    repo.git(["add", "src/a.rs"]);
-    repo.state("1");
-    let order = json!({"mode": "ref"});
-    let foreseen = repo.call(&json!({"mode": "ref", "call": "foresee"}));
-    assert_eq!(foreseen["onto"], REF);
-    let before = repo.seen();
-    let index = fs::read(repo.path(".git/index")).expect("read");
-    let first = repo.call(&order);
-    assert_eq!(first["parent"].as_str(), Some(repo.git(["rev-parse", "HEAD"]).trim()));
-    assert_eq!(repo.call(&order), json!({"none": "nothing-changed"}));
-    repo.state("2");
-    let second = repo.call(&order);
-    assert_eq!(second["parent"], first["id"]);
-    assert_eq!(Some(repo.git(["rev-parse", REF]).trim()), second["id"].as_str());
-    let changed = repo.git(["show", "--format=", "--name-only", REF]);
-    assert_eq!(changed, format!("{STATE}/investigation.json\n"));
-    repo.git(["update-ref", "-d", REF]);
-    // The test itself has changed the state meanwhile.
-    assert_eq!(repo.seen(), before.with_files_of(&repo));
-    assert_eq!(fs::read(repo.path(".git/index")).expect("read"), index);
-}
-
-fn x05_a_reference_of_its_own_takes_ignored_state_during_a_merge() {
-    let repo = super::reasons::merging();
-    repo.write(".git/info/exclude", ".claude/\n");
-    repo.write(".git/index.lock", "");
-    repo.state("1");
-    let made = repo.call(&json!({"mode": "ref"}));
-    let held = repo.git(["ls-tree", "-r", "--name-only", REF, &format!("{STATE}/")]);
-    assert!(made["id"].is_string() && held.lines().count() == 2, "{made} {held}");
-    assert_eq!(repo.call(&json!({"mode": "ref", "call": "committed"})), true);
-    assert_eq!(repo.git(["ls-files", "--", STATE]), "");
-}
-
-fn x05_state_once_forced_past_the_pattern_goes_on_being_committed() {
-    let repo = Repo::new();
-    repo.write(".git/info/exclude", ".claude/\n");
-    repo.state("1");
-    repo.refuses_as_foreseen("ignored", &json!({}));
-    repo.git(["add", "--force", STATE]);
-    repo.git(["commit", "-qm", "by hand"]);
-    repo.state("2");
-    repo.write(&format!("{STATE}/new.json"), "1");
-    repo.checkpoint();
-    assert_eq!(repo.call(&json!({"call": "committed"})), true);
-}
-
-fn s33_a_commit_is_found_by_subject_and_parent() {
-    let repo = Repo::new();
-    repo.state("1");
-    let first = repo.commits();
-    repo.state("2");
-    let second = repo.commits();
-    repo.state("3");
-    let apart = repo.call(&json!({"mode": "ref"}))["id"].clone();
-    repo.git(["commit", "-q", "--allow-empty", "-m", "more"]);
-    let find = |parent: Value| repo.call(&json!({"call": "find", "parent": parent}));
-    let root = repo.git(["rev-parse", &format!("{first}^")]);
-    assert_eq!(find(json!(root.trim())), json!(first));
-    assert_eq!(find(json!(first)), json!(second));
-    assert_eq!(find(json!(second)), apart);
-    assert_eq!(find(apart), Value::Null);
-    assert_eq!(find(Value::Null), Value::Null);
-    let other = json!({"call": "find", "parent": first, "subject": "perf: phase baseline"});
-    assert_eq!(repo.call(&other), Value::Null);
-    let exists = |id: &str| repo.call(&json!({"call": "exists", "id": id})) == true;
-    assert!(exists(&first) && exists(&first[..8]));
-    let tree = repo.git(["rev-parse", "HEAD^{tree}"]);
-    for id in [tree.trim(), "HEAD", "", "abc", &"0".repeat(40), "zzzzzzzz"] {
-        assert!(!exists(id), "{id}");
-    }
-}
-
-fn s33_whether_state_is_committed_can_be_asked() {
-    let repo = Repo::new();
-    let asked = || repo.call(&json!({"call": "committed"}));
-    assert_eq!(asked(), true);
-    repo.state("1");
-    assert_eq!(asked(), false);
-    repo.commits();
-    assert_eq!(asked(), true);
-    repo.state("2");
-    assert_eq!(asked(), false);
-    repo.state("1");
-    assert_eq!(asked(), true);
-    fs::remove_file(repo.path(&format!("{STATE}/investigation.json"))).expect("removed");
-    assert_eq!(asked(), false);
-    assert_eq!(repo.call(&json!({"call": "committed", "mode": "ref"})), false);
-    assert_eq!(Repo::none().call(&json!({"call": "committed"})), false);
 }

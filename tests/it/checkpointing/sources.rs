@@ -142,7 +142,7 @@ fn k03_another_commit_is_another_digest_and_going_back_is_not() {
 fn s10_at_most_ten_paths_are_named() {
     let repo = Repo::new();
     for number in 0..12 {
-        repo.write(&format!("new/{number:02}"), "1");
+        repo.write(format!("new/{number:02}"), "1");
     }
     let seen = look(&repo);
     assert_eq!((seen["dirty"].as_array().expect("paths").len(), &seen["count"]), (10, &json!(12)));
@@ -171,7 +171,7 @@ fn k03_a_change_inside_a_submodule_is_seen() {
     assert_dirty(&repo, &[]);
     let mut seen = BTreeSet::from([digest(&repo)]);
     for (file, text) in [("b.txt", "two\n"), ("b.txt", "six\n"), ("new.rs", "1"), ("new.rs", "2")] {
-        repo.write(&format!("sub/{file}"), text);
+        repo.write(format!("sub/{file}"), text);
         assert!(seen.insert(digest(&repo)), "{file} {text:?} is not seen");
         assert_dirty(&repo, &["sub"]);
     }
