@@ -2,7 +2,7 @@
 //! that evidence names.
 
 use super::place::open;
-use git2::{Commit, Oid, Sort};
+use git2::{Commit, Oid};
 use std::path::Path;
 
 /// Characters that a subject made here has at most.
@@ -10,7 +10,7 @@ const LENGTH: usize = 120;
 /// Characters that a given subject may have at most.
 pub(in crate::git) const LONGEST: usize = 200;
 /// How many commits are looked at, newest first.
-const FAR: usize = 5000;
+const FAR: usize = 2000;
 /// Seconds by which the clocks of two committers may differ.
 const SKEW: i64 = 86_400;
 /// What stands where there is no baseline or no delta.
@@ -61,7 +61,7 @@ fn cut(text: &str, room: usize) -> String {
 /// commit), in the history of what is checked out and of `ref_name`.
 ///
 /// `None` also when history was rewritten since, so that another commit comes before it. Looks at no more
-/// than a few thousand commits, and at none that are older than the one before.
+/// than two thousand commits, and at none that are older than the one before.
 pub fn find(root: &Path, subject: &str, parent: Option<&str>, ref_name: &str) -> Option<String> {
     let repository = open(root).ok()?;
     let parent = parent.map(Oid::from_str).transpose().ok()?;
@@ -72,15 +72,15 @@ pub fn find(root: &Path, subject: &str, parent: Option<&str>, ref_name: &str) ->
     let is_wanted = |commit: &Commit<'_>| {
         commit.parent_ids().eq(parent) && commit.summary_bytes() == Some(subject.as_bytes())
     };
-    let tips = [repository.refname_to_id("HEAD"), repository.refname_to_id(ref_name)];
-    tips.into_iter().flatten().find_map(|tip| {
-        let mut walk = repository.revwalk().ok()?;
-        walk.set_sorting(Sort::TIME).ok()?;
-        walk.push(tip).ok()?;
-        let commits = walk.take(FAR).map_while(|id| repository.find_commit(id.ok()?).ok());
-        let mut recent = commits.take_while(|commit| commit.time().seconds() >= since);
-        recent.find(is_wanted).map(|commit| commit.id().to_string())
-    })
+    // Any sorting would make libgit2 read all of history first; without, it goes back in time as it is asked.
+    let mut walk = repository.revwalk().ok()?;
+    for name in ["HEAD", ref_name] {
+        // A name that does not exist has no history.
+        let _ = walk.push_ref(name);
+    }
+    let commits = walk.take(FAR).map_while(|id| repository.find_commit(id.ok()?).ok());
+    let mut recent = commits.take_while(|commit| commit.time().seconds() >= since);
+    recent.find(is_wanted).map(|commit| commit.id().to_string())
 }
 
 /// Whether the repository around `root` has a commit with this id, in full or shortened without ambiguity.
