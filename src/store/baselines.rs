@@ -1,13 +1,14 @@
 //! `baselines/<version>.json`: written whole, read with care, never guessed at.
 
 use super::layout::Layout;
+use super::transaction::{self, Change, Guard, PATIENCE};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::baseline::{Baseline, BenchSeries, RawFile, SCHEMA};
 use crate::model::bench::Precision;
 use crate::model::format::CURRENT;
 use crate::model::label::VersionLabel;
 use crate::model::samples::CodedSamples;
-use crate::sys::files;
+use crate::sys::{files, regular};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -20,6 +21,9 @@ use std::path::{Path, PathBuf};
 const INLINE_LIMIT: usize = 256 * 1024;
 /// Room that must be there before measuring starts: the largest inline document with its summaries.
 const EXPECTED_SIZE: usize = 1024 * 1024;
+/// How the names of sample files begin and end; between them is the hash of the content.
+const SAMPLE_FILE: (&str, &str) = ("samples-", ".json.gz");
+const HASH_DIGITS: usize = 16;
 
 /// Finds out before anything is measured whether `label` can be stored.
 ///
@@ -28,8 +32,9 @@ const EXPECTED_SIZE: usize = 1024 * 1024;
 /// equals but for case, which some file systems cannot keep apart; `State` when a baseline of that
 /// version is damaged or newer, because it would be lost.
 pub fn prove_storable(layout: &Layout, label: &VersionLabel) -> Result<(), Failure> {
-    if layout.baseline(label).exists() {
-        load(layout, label)?;
+    match load(layout, label) {
+        Err(failure) if failure.kind != FailureKind::Blocked => return Err(failure),
+        _ => {}
     }
     let twin = stored_labels(layout)?
         .into_iter()
@@ -43,9 +48,22 @@ pub fn prove_storable(layout: &Layout, label: &VersionLabel) -> Result<(), Failu
     })
 }
 
-/// Stores a baseline, replacing one of the same version. Returns its file.
-pub fn save(layout: &Layout, label: &VersionLabel, mut baseline: Baseline) -> Result<PathBuf, Failure> {
-    let path = layout.baseline(label);
+/// A baseline whose samples are stored and whose document is not: no baseline yet, and nothing that
+/// disturbs one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// The document's name in the state folder.
+    pub name: String,
+    /// The document.
+    pub bytes: Vec<u8>,
+}
+
+/// Stores large samples of a baseline beside the document to be. Files are named by their content, so
+/// those of the baseline that is there stay as they are, and new ones do no harm when no document comes.
+///
+/// # Errors
+/// `Environment` when samples cannot be written.
+pub fn prepare(layout: &Layout, label: &VersionLabel, mut baseline: Baseline) -> Result<Prepared, Failure> {
     let inline: usize = baseline.benches.iter().map(coded_size).sum();
     let artifacts = layout.artifacts(label);
     if inline > INLINE_LIMIT {
@@ -56,27 +74,52 @@ pub fn save(layout: &Layout, label: &VersionLabel, mut baseline: Baseline) -> Re
     let mut text = serde_json::to_vec_pretty(&baseline)
         .context(FailureKind::Bug, || "the baseline cannot be coded".to_owned())?;
     text.push(b'\n');
-    files::write_atomic(&path, &compact_arrays(&text))?;
-    forget_unnamed(&artifacts, &baseline)?;
-    Ok(path)
+    Ok(Prepared { name: document(layout, label), bytes: compact_arrays(&text) })
 }
 
-/// Removes what an earlier baseline of the same version has left. Files are named by their content and
-/// this comes last, so a baseline on disk finds its samples at every moment.
-fn forget_unnamed(artifacts: &Path, baseline: &Baseline) -> Result<(), Failure> {
-    let Ok(entries) = fs::read_dir(artifacts) else { return Ok(()) };
+/// Removes the samples that an earlier baseline of the same version has left: all that the stored document
+/// does not name, or all when there is none. To be called last, while nobody else stores this version, so
+/// that a baseline on disk finds its samples at every moment.
+///
+/// # Errors
+/// `State` when the document is damaged or newer, and nothing is removed then; `Environment` when something
+/// cannot be removed.
+pub fn forget_unnamed(layout: &Layout, label: &VersionLabel) -> Result<(), Failure> {
+    let artifacts = layout.artifacts(label);
+    let Ok(entries) = fs::read_dir(&artifacts) else { return Ok(()) };
+    let benches = match load(layout, label) {
+        Ok(baseline) => baseline.benches,
+        Err(failure) if failure.kind == FailureKind::Blocked => Vec::new(),
+        Err(failure) => return Err(failure),
+    };
     let named: Vec<&str> =
-        baseline.benches.iter().filter_map(|bench| bench.raw.as_ref()?.path.rsplit('/').next()).collect();
-    for entry in entries.flatten().filter(|entry| !named.iter().any(|name| entry.file_name() == *name)) {
-        let path = entry.path();
-        fs::remove_file(&path)
-            .context(FailureKind::Environment, || format!("{} cannot be removed", path.display()))?;
+        benches.iter().filter_map(|bench| bench.raw.as_ref()?.path.rsplit('/').next()).collect();
+    let unnamed = |name: &str| is_sample_file(name) && !named.contains(&name);
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(unnamed)) {
+        files::remove(&entry.path())?;
     }
-    if named.is_empty() {
-        // Fails only when somebody put something else there, which then stays.
-        let _ = fs::remove_dir(artifacts);
-    }
+    // Fails when something else is there, which then stays.
+    let _ = fs::remove_dir(&artifacts);
     Ok(())
+}
+
+/// Stores a baseline, replacing one of the same version. Returns its file.
+///
+/// # Errors
+/// As [`Guard::take`] and [`Guard::apply`].
+pub fn save(layout: &Layout, label: &VersionLabel, baseline: Baseline) -> Result<PathBuf, Failure> {
+    // Held throughout: another writer of this version would forget the samples of this one.
+    let guard = Guard::take(&layout.folder, PATIENCE)?;
+    let prepared = prepare(layout, label, baseline)?;
+    // A change of one file is an atomic replacement.
+    guard.apply(Change::new().write(prepared.name, prepared.bytes))?;
+    forget_unnamed(layout, label)?;
+    Ok(layout.baseline(label))
+}
+
+/// The name of a baseline's document in the state folder.
+fn document(layout: &Layout, label: &VersionLabel) -> String {
+    files::relative(&layout.baseline(label), &layout.folder)
 }
 
 /// Reads a baseline.
@@ -85,12 +128,8 @@ fn forget_unnamed(artifacts: &Path, baseline: &Baseline) -> Result<(), Failure> 
 /// `Blocked` when there is none of that version; `State` when the file is damaged or newer. The file
 /// is never touched.
 pub fn load(layout: &Layout, label: &VersionLabel) -> Result<Baseline, Failure> {
-    let path = layout.baseline(label);
-    let shown = files::relative(&path, &layout.root);
-    if !path.exists() {
-        return Err(missing(label));
-    }
-    let text = fs::read(&path).context(FailureKind::State, || format!("{shown} cannot be read"))?;
+    let shown = files::relative(&layout.baseline(label), &layout.root);
+    let text = transaction::peek(&layout.folder, &document(layout, label))?.ok_or_else(|| missing(label))?;
     let damaged = |why: String| {
         Failure::state(format!("{shown} is damaged: {why}"))
             .hint("restore it from version control, or remove it with `cargo perf baselines remove`")
@@ -113,33 +152,27 @@ pub fn load(layout: &Layout, label: &VersionLabel) -> Result<Baseline, Failure> 
 
 /// The labels of all stored baselines, sorted.
 pub fn stored_labels(layout: &Layout) -> Result<Vec<VersionLabel>, Failure> {
-    let folder = layout.baselines();
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let entries = fs::read_dir(&folder)
-        .context(FailureKind::State, || format!("{} cannot be read", folder.display()))?;
-    let mut labels: Vec<VersionLabel> = entries
-        .flatten()
-        .filter_map(|entry| VersionLabel::new(entry.file_name().to_str()?.strip_suffix(".json")?).ok())
-        .collect();
+    let names =
+        transaction::peek_names(&layout.folder, &files::relative(&layout.baselines(), &layout.folder))?;
+    let labels = names.iter().filter_map(|name| VersionLabel::new(name.strip_suffix(".json")?).ok());
+    let mut labels: Vec<VersionLabel> = labels.collect();
     labels.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     Ok(labels)
 }
 
 /// Removes a baseline and what lies beside it.
+///
+/// # Errors
+/// `Blocked` when there is none of that version; else as [`Guard::take`] and [`Guard::apply`].
 pub fn remove(layout: &Layout, label: &VersionLabel) -> Result<PathBuf, Failure> {
-    let path = layout.baseline(label);
-    if !path.exists() {
+    let name = document(layout, label);
+    if transaction::peek(&layout.folder, &name)?.is_none() {
         return Err(missing(label));
     }
-    let what = || format!("the baseline {label} cannot be removed");
-    fs::remove_file(&path).context(FailureKind::Environment, what)?;
-    let artifacts = layout.artifacts(label);
-    if artifacts.is_dir() {
-        fs::remove_dir_all(&artifacts).context(FailureKind::Environment, what)?;
-    }
-    Ok(path)
+    let guard = Guard::take(&layout.folder, PATIENCE)?;
+    guard.apply(Change::new().remove(name))?;
+    forget_unnamed(layout, label)?;
+    Ok(layout.baseline(label))
 }
 
 /// The raw samples of each fork of a bench, wherever they are stored; none when its harness tells none.
@@ -152,7 +185,8 @@ pub fn samples(layout: &Layout, bench: &BenchSeries) -> Result<Vec<CodedSamples>
         return bench.forks.iter().map(|fork| fork.samples.clone().ok_or_else(missing)).collect();
     };
     let what = || format!("{} cannot be read", raw.path);
-    let packed = fs::read(layout.folder.join(&raw.path)).context(FailureKind::State, what)?;
+    let gone = || Failure::state(format!("{} is gone", raw.path));
+    let packed = regular::read(&layout.folder.join(&raw.path))?.ok_or_else(gone)?;
     if files::sha256_bytes(&packed) != raw.sha256 {
         return Err(Failure::state(format!("{} is not what the baseline says it is", raw.path)));
     }
@@ -177,10 +211,16 @@ fn move_out(bench: &mut BenchSeries, artifacts: &Path, layout: &Layout) -> Resul
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     let packed = encoder.write_all(&text).and_then(|()| encoder.finish()).context(FailureKind::Bug, what)?;
     let sha256 = files::sha256_bytes(&packed);
-    let path = artifacts.join(format!("samples-{}.json.gz", &sha256[..16]));
+    let path = artifacts.join(format!("{}{}{}", SAMPLE_FILE.0, &sha256[..HASH_DIGITS], SAMPLE_FILE.1));
     files::write_atomic(&path, &packed)?;
     bench.forks.iter_mut().for_each(|fork| fork.samples = None);
     Ok(RawFile { path: files::relative(&path, &layout.folder), sha256 })
+}
+
+/// Whether it is the name of a file that [`move_out`] writes; others beside them are not ours to remove.
+fn is_sample_file(name: &str) -> bool {
+    let hash = name.strip_prefix(SAMPLE_FILE.0).and_then(|name| name.strip_suffix(SAMPLE_FILE.1));
+    hash.is_some_and(|hash| hash.len() == HASH_DIGITS && hash.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// Puts arrays of numbers on one line each: a hundred samples a fork would otherwise be a hundred lines.

@@ -1,9 +1,13 @@
 //! Files that are written whole or not at all, and the hashes that name them.
 
+use super::fault;
 use crate::failure::{Context, Failure, FailureKind};
 use cargo_util::Sha256;
-use std::fs::{self, File};
-use std::io::Write;
+use rustix::fs::{Mode, OFlags};
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
@@ -11,17 +15,150 @@ use tempfile::NamedTempFile;
 /// How long traces of runs and copies of executables are kept after their last use.
 pub const UNUSED: Duration = Duration::from_secs(30 * 86_400);
 
+/// How the names of temporary files begin and end; between them are random letters and digits.
+const TEMPORARY: (&str, &str) = (".cargo-perf-", ".tmp");
+const RANDOM_LETTERS: usize = 6;
+
 /// Replaces `path` by `bytes`: temporary file in the same folder, fsync, rename, fsync of the folder.
+///
+/// # Errors
+/// `Environment`; what stood at `path` is then untouched, unless the very last step failed.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let what = || format!("{} cannot be written", path.display());
-    fs::create_dir_all(folder).context(FailureKind::Environment, what)?;
-    let mut file = NamedTempFile::new_in(folder).context(FailureKind::Environment, what)?;
-    file.write_all(bytes).context(FailureKind::Environment, what)?;
-    make_readable(file.as_file()).context(FailureKind::Environment, what)?;
-    file.as_file().sync_all().context(FailureKind::Environment, what)?;
-    file.persist(path).context(FailureKind::Environment, what)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).context(FailureKind::Environment, what)
+    stage(path, bytes)?.put()?;
+    sync_folder(folder_of(path))
+}
+
+/// The new content of a file, complete and safe on disk beside it, but not yet in its place. It is
+/// removed when it is dropped.
+#[derive(Debug)]
+pub struct Staged {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+/// Writes what is to replace `path` beside it, and makes folders that are missing.
+///
+/// # Errors
+/// `Environment`; nothing is left behind then.
+pub fn stage(path: &Path, bytes: &[u8]) -> Result<Staged, Failure> {
+    let folder = folder_of(path);
+    let write = || -> io::Result<NamedTempFile> {
+        make_folders(folder)?;
+        let mut file = temporary(folder)?;
+        fault::point("create");
+        file.write_all(bytes)?;
+        fault::point("write");
+        make_readable(file.as_file())?;
+        file.as_file().sync_all()?;
+        fault::point("fsync");
+        Ok(file)
+    };
+    let file = write().context(FailureKind::Environment, || cannot_write(path))?;
+    Ok(Staged { file, path: path.to_path_buf() })
+}
+
+impl Staged {
+    /// Puts it in its place. Only [`sync_folder`] makes that outlive a loss of power.
+    ///
+    /// # Errors
+    /// `Environment`; nothing has changed then.
+    pub fn put(self) -> Result<(), Failure> {
+        self.file.persist(&self.path).context(FailureKind::Environment, || cannot_write(&self.path))?;
+        fault::point("rename");
+        Ok(())
+    }
+}
+
+/// Removes a file; whether there was one. Only [`sync_folder`] makes that outlive a loss of power.
+///
+/// # Errors
+/// `Environment`.
+pub fn remove(path: &Path) -> Result<bool, Failure> {
+    match fs::remove_file(path) {
+        Ok(()) => {
+            fault::point("remove");
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Failure::environment(format!("{} cannot be removed: {error}", path.display()))),
+    }
+}
+
+/// Makes renames and removals in `folder` outlive a loss of power.
+///
+/// # Errors
+/// `Environment`.
+pub fn sync_folder(folder: &Path) -> Result<(), Failure> {
+    sync(folder).context(FailureKind::Environment, || cannot_write(folder))?;
+    fault::point("fsync of a folder");
+    Ok(())
+}
+
+/// Makes `folder` and what is missing above it, safe on disk.
+///
+/// # Errors
+/// `Environment`.
+pub fn make_folder(folder: &Path) -> Result<(), Failure> {
+    make_folders(folder).context(FailureKind::Environment, || format!("{} cannot be made", folder.display()))
+}
+
+/// Whether a file of this name is one that [`stage`] or [`prove_writable`] made, and that is left when
+/// they are killed.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let between = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY.0)?.strip_suffix(TEMPORARY.1));
+    between.is_some_and(|random| {
+        random.len() == RANDOM_LETTERS && random.bytes().all(|letter| letter.is_ascii_alphanumeric())
+    })
+}
+
+/// Removes the temporary file at `path` unless a living process is at work on it; whether it did.
+pub fn remove_abandoned(path: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) else { return false };
+    let abandoned = file.metadata().is_ok_and(|data| data.is_file()) && file.try_lock().is_ok();
+    // Locked until it is gone, so that whoever made it a moment ago notices and makes another.
+    abandoned && remove(path).unwrap_or(false)
+}
+
+/// A new temporary file, locked, so that it is known to be in use.
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1).rand_bytes(RANDOM_LETTERS);
+    loop {
+        let file = builder.tempfile_in(folder)?;
+        match file.as_file().try_lock() {
+            // Somebody has taken it for abandoned in the moment before it was locked.
+            Err(TryLockError::WouldBlock) => {}
+            Ok(()) if file.as_file().metadata()?.nlink() == 0 => {}
+            // A file system without locks has no transactions either, so nobody removes it.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
+        }
+    }
+}
+
+/// A name without a folder lies in the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("{} cannot be written", path.display())
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn make_folders(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let missing = folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+    let missing: Vec<&Path> = missing.collect();
+    fs::create_dir_all(folder)?;
+    fault::point("make folders");
+    // The entry of a folder is in the one above it.
+    missing.into_iter().try_for_each(|made| sync(folder_of(made)))
 }
 
 /// Proves that `bytes` more bytes can be stored in `folder`, and leaves everything as it was.
@@ -39,9 +176,9 @@ pub fn prove_writable(folder: &Path, bytes: usize) -> Result<(), Failure> {
     proven
 }
 
-fn write_and_forget(folder: &Path, bytes: usize) -> std::io::Result<()> {
+fn write_and_forget(folder: &Path, bytes: usize) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let mut file = NamedTempFile::new_in(folder)?;
+    let mut file = temporary(folder)?;
     file.write_all(&vec![0; bytes])?;
     file.as_file().sync_all()
 }
@@ -112,7 +249,7 @@ pub fn relative(path: &Path, root: &Path) -> String {
 }
 
 /// Temporary files are private; results are for everyone who may read the folder.
-fn make_readable(file: &File) -> std::io::Result<()> {
+fn make_readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(fs::Permissions::from_mode(0o644))
 }
@@ -129,6 +266,46 @@ mod tests {
         write_atomic(&path, b"two").expect("replaced");
         assert_eq!(fs::read(&path).expect("read"), b"two");
         assert_eq!(fs::read_dir(folder.path().join("deep")).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn what_is_staged_is_in_no_place_yet_and_goes_when_it_is_dropped() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("state.json");
+        let names = || -> Vec<_> {
+            fs::read_dir(folder.path()).expect("listed").flatten().map(|entry| entry.file_name()).collect()
+        };
+        let staged = stage(&path, b"one").expect("staged");
+        assert!(matches!(&names()[..], [one] if is_temporary(one)), "{:?}", names());
+        drop(staged);
+        assert_eq!(names().len(), 0);
+        stage(&path, b"two").expect("staged").put().expect("put");
+        assert_eq!(names(), ["state.json"]);
+        assert!(remove(&path).expect("removed") && !remove(&path).expect("gone already"));
+    }
+
+    #[test]
+    fn a_temporary_file_is_abandoned_only_when_nobody_is_at_work_on_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("state.json");
+        let staged = stage(&path, b"one").expect("staged");
+        let beside = staged.file.path().to_path_buf();
+        assert!(!remove_abandoned(&beside) && beside.exists());
+        staged.put().expect("nobody took it away");
+        let killed = folder.path().join(".cargo-perf-killed.tmp");
+        File::create(&killed).expect("created");
+        assert!(remove_abandoned(&killed) && !killed.exists());
+        assert!(!remove_abandoned(folder.path()));
+    }
+
+    #[test]
+    fn only_names_of_our_own_are_temporary() {
+        assert!(is_temporary(OsStr::new(".cargo-perf-aZ09xx.tmp")));
+        for other in
+            [".tmpaZ09xx", ".cargo-perf-.tmp", ".cargo-perf-aZ09xx", ".cargo-perf-a.b.cc.tmp", "x.tmp"]
+        {
+            assert!(!is_temporary(OsStr::new(other)), "{other}");
+        }
     }
 
     #[test]

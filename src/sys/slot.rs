@@ -255,8 +255,8 @@ fn is_alive(holder: &Holder) -> bool {
     tree::start_time(holder.pid) == Some(holder.start_time)
 }
 
-/// The process that holds the flock, from the kernel's own table.
-fn locking_pid(lock: &Path) -> Option<i32> {
+/// The process that holds the flock on `lock`, from the kernel's own table.
+pub fn locking_pid(lock: &Path) -> Option<i32> {
     use std::os::unix::fs::MetadataExt;
     let inode = fs::metadata(lock).ok()?.ino().to_string();
     let table = fs::read_to_string("/proc/locks").ok()?;
