@@ -49,7 +49,7 @@ pub struct Repair {
 
 impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a process was killed while it changed stored state: ")?;
+        f.write_str("an earlier process ended while it changed stored state: ")?;
         if !self.completed.is_empty() {
             return write!(f, "its change of {} is now complete", self.completed.join(", "));
         }

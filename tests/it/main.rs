@@ -22,6 +22,7 @@ mod runner;
 mod schemas;
 mod support;
 mod terminal;
+mod transactions;
 
 use libtest_mimic::Arguments;
 use std::process::ExitCode;
@@ -29,6 +30,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     if checkpointing::call::answer_call() {
         return ExitCode::SUCCESS;
+    }
+    // Transactions are tested with processes that are killed.
+    if let Ok(job) = std::env::var(transactions::writer::VARIABLE) {
+        return transactions::writer::main(&job);
     }
     let arguments = Arguments::from_args();
     let trials = [
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
         terminal::trials(),
         runner::trials(),
         checkpointing::trials(),
+        transactions::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     if !arguments.list {
