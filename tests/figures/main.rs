@@ -12,6 +12,7 @@ mod overhead;
 mod own_cost;
 mod page;
 mod start;
+mod state;
 
 use cargo_perf_lab::failure::{Context, Failure, FailureKind};
 use cargo_perf_lab::model::duration::{FULL, parse_seconds};
@@ -23,12 +24,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// What can be named on the command line, with what measures it.
-const PARTS: [(&str, Measure); 6] = [
+const PARTS: [(&str, Measure); 7] = [
     ("overhead", overhead::measure),
     ("list", listing::measure),
     ("driven", driven::measure),
     ("grammar", grammar::measure),
     ("counting", counting::measure),
+    ("state", state::measure),
     ("noise", noise::measure),
 ];
 
