@@ -145,15 +145,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         files::write_atomic(&folder.path().join("gone"), b"here").expect("written");
         let change = Change::new().write("new", vec![1]).remove("gone");
-        let named = change.named().expect("good names");
-        let steps = || stage(folder.path(), named.iter().map(|(name, content)| (name, *content)));
-        let names = || -> Vec<_> {
+        let edits = change.named().expect("good names");
+        let steps = || stage(folder.path(), edits.iter().map(|(name, content)| (name, *content)));
+        let listed = || -> Vec<_> {
             let entries = std::fs::read_dir(folder.path()).expect("listed");
             entries.flatten().map(|entry| entry.file_name()).collect()
         };
         drop(steps().expect("staged"));
-        assert_eq!(names(), ["gone"]);
+        assert_eq!(listed(), ["gone"]);
         steps().expect("staged").take().expect("taken");
-        assert_eq!(names(), ["new"]);
+        assert_eq!(listed(), ["new"]);
     }
 }

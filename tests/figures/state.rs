@@ -24,7 +24,7 @@ const MOST_RATIO: f64 = 3.0;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How one side stores the state and the log of a folder.
-type Store = fn(&Path, Vec<u8>, Vec<u8>) -> Result<(), Failure>;
+type Store = fn(&Path, &[u8], &[u8]) -> Result<(), Failure>;
 
 /// Does the same updates both ways, in blocks, and compares the sums.
 pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
@@ -82,19 +82,19 @@ fn block(folder: &Path, numbers: std::ops::Range<usize>, store: Store) -> Result
     for number in numbers {
         let (state, log) = (state(number), log(number + 1));
         let started = Instant::now();
-        store(folder, state, log)?;
+        store(folder, &state, &log)?;
         seconds += started.elapsed().as_secs_f64();
     }
     Ok(seconds)
 }
 
-fn together(folder: &Path, state: Vec<u8>, log: Vec<u8>) -> Result<(), Failure> {
-    Guard::take(folder, PATIENCE)?.apply(Change::new().write(STATE, state).write(LOG, log))
+fn together(folder: &Path, state: &[u8], log: &[u8]) -> Result<(), Failure> {
+    Guard::take(folder, PATIENCE)?.apply(Change::new().write(STATE, state.to_vec()).write(LOG, log.to_vec()))
 }
 
-fn one_by_one(folder: &Path, state: Vec<u8>, log: Vec<u8>) -> Result<(), Failure> {
-    write_atomic(&folder.join(STATE), &state)?;
-    write_atomic(&folder.join(LOG), &log)
+fn one_by_one(folder: &Path, state: &[u8], log: &[u8]) -> Result<(), Failure> {
+    write_atomic(&folder.join(STATE), state)?;
+    write_atomic(&folder.join(LOG), log)
 }
 
 /// A document of the length of a real one.

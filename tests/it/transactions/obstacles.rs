@@ -167,7 +167,7 @@ fn s27_what_is_no_folder_is_refused_in_the_place_of_each() {
                 continue;
             }
             let before = tree(outer.path());
-            let what = format!("{thing} in the place of {path:?}");
+            let what = format!("{thing} in the place of {}", path.display());
             for change in [change("new"), Change::new().write("baselines/v1.json", vec![1])] {
                 if name == "investigations" && change != super::writer::change("new") {
                     continue;
