@@ -61,6 +61,14 @@ impl FailureKind {
         }
     }
 
+    /// The kind whose exit code this is, none for success and for codes that no failure has.
+    pub fn of_exit_code(code: u8) -> Option<Self> {
+        match code.checked_sub(128) {
+            Some(signal @ 1..) => Some(Self::Interrupted(i32::from(signal))),
+            _ => Self::ALL.into_iter().find(|kind| kind.exit_code() == code),
+        }
+    }
+
     /// The word that stands for this kind in JSON output.
     pub fn name(self) -> &'static str {
         match self {
@@ -103,18 +111,21 @@ impl FailureKind {
 pub struct ExitCode {
     /// The code; with a signal, what its number is added to.
     pub code: u8,
-    /// The kind of failure that ends with it; none for success and for codes of planned commands.
+    /// The kind of failure that ends with it; none where nothing failed and for codes of planned commands.
     pub kind: Option<FailureKind>,
     /// What it says.
     pub meaning: &'static str,
 }
+
+/// The exit code of an answer that comes later: the run it is about still goes on.
+pub const STILL_RUNNING: u8 = 75;
 
 /// Codes that no failure has.
 const WITHOUT_FAILURE: [(u8, &str); 4] = [
     (0, "done"),
     (3, "reserved: a regression was found, where a flag asks for that"),
     (4, "reserved: the evidence does not decide, where a flag asks for that"),
-    (75, "reserved: a detached run is still going"),
+    (STILL_RUNNING, "the detached run that was waited for still goes on"),
 ];
 
 /// The table of exit codes, smallest first; `docs/exit-codes.md` is compared with it by a test.
@@ -221,6 +232,16 @@ mod tests {
         distinct.dedup();
         assert_eq!(codes, distinct);
         assert_eq!(FailureKind::Interrupted(2).exit_code(), 128 + 2);
+    }
+
+    #[test]
+    fn a_kind_is_found_again_by_its_exit_code() {
+        for kind in FailureKind::ALL.into_iter().chain([FailureKind::Interrupted(15)]) {
+            assert_eq!(FailureKind::of_exit_code(kind.exit_code()), Some(kind));
+        }
+        for code in [0, STILL_RUNNING, 128] {
+            assert_eq!(FailureKind::of_exit_code(code), None);
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Arguments that several commands share, and their translation into checked requests.
 
+use super::detach::Supervised;
 use crate::bench::selection::{CargoFlags, Selection};
 use crate::failure::Failure;
 use crate::lab::catalogue::Entry;
+use crate::sys::clock;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,9 +24,17 @@ pub struct Global {
     /// The manifest of the package or workspace
     #[arg(long, global = true, value_name = "PATH")]
     pub manifest_path: Option<PathBuf>,
+    /// The record of this run, when it was started to go on by itself.
+    #[arg(skip)]
+    pub supervised: Option<Supervised>,
 }
 
 impl Global {
+    /// A name for the run that starts now.
+    pub fn run_id(&self) -> String {
+        self.supervised.as_ref().map_or_else(clock::run_id, |supervised| supervised.id().to_owned())
+    }
+
     /// The flags that a command printed for the user must repeat, to find the same project and state.
     pub fn repeated(&self) -> Vec<String> {
         let manifest = self.manifest_path.as_ref().map(|path| path.to_string_lossy().into_owned());

@@ -2,6 +2,7 @@
 
 use super::arguments::{CargoArgs, Choice, Global};
 use super::choosing::{self, Chosen};
+use super::detach;
 use super::emit::Printer;
 use super::measuring::{CommandArgs, Measuring, MeasuringArgs};
 use super::session::Session;
@@ -20,10 +21,11 @@ use crate::model::event::Event;
 use crate::model::label::VersionLabel;
 use crate::model::outcome::{NextStep, Phase, Status};
 use crate::model::rules::Rule;
-use crate::report::reply::Reply;
+use crate::report::reply::{End, Reply};
 use crate::report::{baseline as rendered, listing};
 use crate::store::baselines;
 use crate::store::layout::Layout;
+use crate::store::runs::Planned;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::slot::{Holder, Slot};
 use crate::sys::{clock, files, host};
@@ -85,6 +87,24 @@ impl Args {
     }
 }
 
+impl Request {
+    /// What is asked, to be done by a process of its own.
+    fn order<'a>(&self, session: &'a Session) -> detach::Order<'a> {
+        let demand = &self.measuring.demand;
+        // How long a program runs by itself nobody knows before it has run.
+        let planned = if demand.runs.is_some() {
+            Planned::default()
+        } else {
+            Planned {
+                measured_s: Some(demand.duration.measured().as_secs_f64()),
+                wall_s: Some(plan::typical_wall(&demand.duration).as_secs_f64()),
+            }
+        };
+        let label = self.label.as_ref().map(ToString::to_string);
+        detach::Order { command: ("baseline", Phase::Baseline), label, planned, session }
+    }
+}
+
 /// Answers the command.
 pub fn run(
     args: &Args,
@@ -104,6 +124,10 @@ pub fn run(
     if let Some(label) = &request.label {
         baselines::prove_storable(&session.layout, label)?;
     }
+    // What cargo has to be asked for first takes too long for a call that is to return at once.
+    if args.measuring.detach && !request.chosen.is_external(&session) {
+        return detach::start(&request.order(&session), interrupt);
+    }
     let workspace = request.chosen.workspace(&mut lab, &session)?;
     let label = if let Some(label) = &request.label {
         label.clone()
@@ -119,6 +143,9 @@ pub fn run(
     }
     args.measuring.expect_possible(&entries)?;
     args.cargo.expect_builds(&entries)?;
+    if args.measuring.detach {
+        return detach::start(&request.order(&session), interrupt);
+    }
     let job = Job { request: &request, label: &label, layout: &session.layout, entries: &entries, global };
     let measured = job.measure(&mut lab, catalogue.workspace.as_ref(), head)?;
     let previous = baselines::load(&session.layout, &label).ok();
@@ -196,12 +223,15 @@ impl Job<'_> {
         workspace: Option<&Workspace>,
         head: Option<git::Head>,
     ) -> Result<Measured, Failure> {
-        let run = clock::run_id();
+        let run = self.global.run_id();
         let target =
             workspace.map_or_else(|| self.target_without_cargo(), |found| found.target_directory.clone());
         let runs = target.join("perf/runs");
         files::forget_unused(&runs, files::UNUSED);
         let folder = runs.join(&run);
+        if let Some(supervised) = &self.global.supervised {
+            supervised.keeps_traces_in(&folder)?;
+        }
         let measuring = &self.request.measuring;
         let duration = &measuring.demand.duration;
         if self.entries.len() > 1 {
@@ -309,6 +339,6 @@ fn reply(applied: Applied, replaced: Option<&str>, layout: &Layout) -> Result<Re
             "benches": baseline.benches.iter().map(rendered::series_json).collect::<Vec<_>>(),
         }),
         text,
-        failure: None,
+        end: End::Done,
     })
 }

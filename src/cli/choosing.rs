@@ -58,7 +58,7 @@ impl Chosen {
     }
 
     /// Whether nothing but external benchmarks can be meant, so that cargo need not be asked.
-    fn is_external(&self, session: &Session) -> bool {
+    pub fn is_external(&self, session: &Session) -> bool {
         let named = self.selection.filter.as_deref();
         let exact = self.externals.iter().any(|external| Some(external.id.as_str()) == named);
         exact || (!self.externals.is_empty() && !session.has_manifest)

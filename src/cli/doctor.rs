@@ -10,7 +10,7 @@ use crate::lab::doctor::StateFolder;
 use crate::model::checkup::Checkup;
 use crate::model::outcome::Status;
 use crate::report::doctor as rendered;
-use crate::report::reply::Reply;
+use crate::report::reply::{End, Reply};
 use crate::store::layout::find_root;
 use crate::sys::interrupt::Interrupt;
 use std::env;
@@ -48,9 +48,9 @@ pub fn run(
 
 fn reply(checkup: &Checkup, strict: bool) -> Reply {
     let mut reply = Reply::plain("doctor", rendered::text(checkup), rendered::json(checkup));
-    reply.failure = refusal(checkup).or_else(|| strictness(checkup).filter(|_| strict));
-    if reply.failure.is_some() {
+    if let Some(failure) = refusal(checkup).or_else(|| strictness(checkup).filter(|_| strict)) {
         reply.status = Status::Blocked;
+        reply.end = End::Failed(failure);
     }
     reply
 }

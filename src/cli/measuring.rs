@@ -48,6 +48,9 @@ pub struct MeasuringArgs {
     /// Fail at once when another benchmark holds the machine
     #[arg(long)]
     pub no_wait: bool,
+    /// Return at once while the run goes on by itself; cargo perf wait has its answer
+    #[arg(long)]
+    pub detach: bool,
 }
 
 /// The flags that choose a bench. Each flag about a command excludes them itself: what requires

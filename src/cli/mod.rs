@@ -3,15 +3,19 @@
 pub mod arguments;
 pub mod baseline;
 pub mod baselines;
+pub mod cancel;
 pub mod choosing;
 pub mod completions;
+pub mod detach;
 pub mod doctor;
 pub mod emit;
 pub mod guide;
 pub mod list;
 pub mod man;
 pub mod measuring;
+pub mod runs;
 pub mod session;
+pub mod wait;
 
 use crate::failure::{Failure, FailureKind};
 use crate::model::outcome::Phase;
@@ -20,6 +24,7 @@ use crate::sys::interrupt::Interrupt;
 use arguments::{Global, split_global};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use detach::Supervised;
 use emit::Printer;
 use std::ffi::OsString;
 use std::panic;
@@ -35,7 +40,8 @@ use std::process::ExitCode;
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done, 1 our bug, 2 usage, 5 a rule refused, 6 blocked, 7 the benchmark failed, \
-                  8 environment, 9 machine taken, 10 state damaged, 101 build failed, 128+n signal n. \
+                  8 environment, 9 machine taken, 10 state damaged, 75 still running, 101 build failed, 128+n \
+                  signal n. \
                   `cargo perf guide` explains them and the rules"
 )]
 pub struct CargoPerf {
@@ -51,6 +57,8 @@ enum Command {
     List(list::Args),
     Baseline(baseline::Args),
     Baselines(baselines::Args),
+    Wait(wait::Args),
+    Cancel(cancel::Args),
     Guide(guide::Args),
     Man(man::Args),
     Completions(completions::Args),
@@ -63,6 +71,8 @@ impl Command {
             Self::List(_) => ("list", None),
             Self::Baseline(_) => ("baseline", Some(Phase::Baseline)),
             Self::Baselines(_) => ("baselines", None),
+            Self::Wait(_) => ("wait", None),
+            Self::Cancel(_) => ("cancel", None),
             Self::Guide(_) => ("guide", None),
             Self::Man(_) => ("man", None),
             Self::Completions(_) => ("completions", None),
@@ -75,6 +85,8 @@ impl Command {
             Self::List(args) => list::run(&args, global, interrupt, printer),
             Self::Baseline(args) => baseline::run(&args, global, interrupt, printer),
             Self::Baselines(args) => baselines::run(&args, global),
+            Self::Wait(args) => wait::run(&args, global, interrupt, printer),
+            Self::Cancel(args) => cancel::run(&args, global, interrupt, printer),
             Self::Guide(args) => Ok(guide::run(&args)),
             Self::Man(args) => man::run(&args),
             Self::Completions(args) => Ok(completions::run(&args)),
@@ -88,15 +100,16 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = without_subcommand_name(args.into_iter().collect());
     let (json, events) = split_global(&args);
     let mut printer = Printer::new(json, events);
-    let parsed = match CargoPerf::try_parse_from(&args) {
+    let mut parsed = match CargoPerf::try_parse_from(&args) {
         Ok(parsed) => parsed,
         Err(error) => return refused(&error, &printer),
     };
     let (name, phase) = parsed.command.name();
     silence_panics();
     let run = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-        Interrupt::install()
-            .and_then(|interrupt| parsed.command.run(&parsed.global, &interrupt, &mut printer))
+        let interrupt = Interrupt::install()?;
+        parsed.global.supervised = Supervised::take_over()?;
+        parsed.command.run(&parsed.global, &interrupt, &mut printer)
     }));
     let reply = match run {
         Ok(Ok(reply)) => reply,
@@ -104,7 +117,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(panic) => Reply::failed(name, phase, bug(panic.as_ref())),
     };
     printer.finish();
-    ExitCode::from(printer.reply(&reply))
+    let code = printer.reply(&reply);
+    let recorded =
+        parsed.global.supervised.map_or(Ok(()), |supervised| supervised.ended(code, reply.failure()));
+    if let Err(failure) = recorded {
+        // Whoever waits will find that the run ended without an answer, and this beside it.
+        printer.error_text(&format!("error: {failure}\n"));
+    }
+    ExitCode::from(code)
 }
 
 /// The command tree, for tests of the documents.

@@ -63,6 +63,17 @@ pub enum Event {
         /// Time it was asked for, when it was.
         asked_s: Option<f64>,
     },
+    /// A detached run that is waited for still goes on.
+    Detached {
+        /// The run.
+        run: String,
+        /// Wall time so far.
+        elapsed_s: f64,
+        /// Wall time that was expected when it was started, when that could be told.
+        planned_s: Option<f64>,
+        /// What it reported last.
+        said: Option<String>,
+    },
     /// The machine is looked at.
     Examining {
         /// What is looked at now.

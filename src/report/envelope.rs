@@ -41,7 +41,7 @@ pub fn envelope(reply: &Reply) -> Envelope<'_> {
         Some(NextStep::Argv(argv)) => Next { argv: Some(argv), question: None },
         Some(NextStep::Question(question)) => Next { argv: None, question: Some(question) },
     };
-    let error = reply.failure.as_ref().map(|failure| Error {
+    let error = reply.failure().map(|failure| Error {
         code: failure.kind.exit_code(),
         kind: failure.kind.name(),
         message: &failure.message,

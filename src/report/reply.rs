@@ -1,6 +1,6 @@
 //! What a command answers, before it becomes text or JSON.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, STILL_RUNNING};
 use crate::model::outcome::{Finding, NextStep, Phase, Status};
 use serde_json::Value;
 
@@ -23,8 +23,27 @@ pub struct Reply {
     pub result: Value,
     /// The human-readable result, without the block.
     pub text: String,
-    /// Why it ended early; decides the exit code.
-    pub failure: Option<Failure>,
+    /// How the command ends; decides the exit code.
+    pub end: End,
+}
+
+/// How a command ends.
+#[derive(Debug)]
+pub enum End {
+    /// It did what was asked.
+    Done,
+    /// It ended early.
+    Failed(Failure),
+    /// What was asked for still goes on.
+    StillRunning,
+    /// The answer is that of another run of this program, whose standard output is the text: both are
+    /// printed as they are, also where one object is asked for, because then the text is that object.
+    Relayed {
+        /// With which the run ended.
+        exit_code: u8,
+        /// The end of what it wrote to standard error.
+        stderr: String,
+    },
 }
 
 impl Reply {
@@ -39,7 +58,7 @@ impl Reply {
             next: None,
             result,
             text,
-            failure: None,
+            end: End::Done,
         }
     }
 
@@ -49,12 +68,25 @@ impl Reply {
         reply.phase = phase;
         reply.status = Status::Blocked;
         reply.next = failure.hint.clone().map(NextStep::Question);
-        reply.failure = Some(failure);
+        reply.end = End::Failed(failure);
         reply
+    }
+
+    /// Why it ended early, when it did.
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.end {
+            End::Failed(failure) => Some(failure),
+            End::Done | End::StillRunning | End::Relayed { .. } => None,
+        }
     }
 
     /// The process exit code.
     pub fn exit_code(&self) -> u8 {
-        self.failure.as_ref().map_or(0, |failure| failure.kind.exit_code())
+        match &self.end {
+            End::Done => 0,
+            End::Failed(failure) => failure.kind.exit_code(),
+            End::StillRunning => STILL_RUNNING,
+            End::Relayed { exit_code, .. } => *exit_code,
+        }
     }
 }

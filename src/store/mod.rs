@@ -1,4 +1,4 @@
-//! Stored state: where it is, how it is configured, and the baselines in it.
+//! Stored state: where it is, how it is configured, the baselines in it, and the records of detached runs.
 
 pub mod baselines;
 mod change;
@@ -8,4 +8,5 @@ pub mod layout;
 mod lock;
 mod peek;
 mod place;
+pub mod runs;
 pub mod transaction;

@@ -13,6 +13,12 @@ pub fn run_id() -> String {
     format!("{now}-{:08x}", std::process::id())
 }
 
+/// Seconds since a time stamp, none for a text that is no time stamp; never below zero.
+pub fn seconds_since(rfc3339: &str) -> Option<f64> {
+    let at: Timestamp = rfc3339.parse().ok()?;
+    Some(Timestamp::now().duration_since(at).as_secs_f64().max(0.0))
+}
+
 fn rfc3339(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -20,6 +26,13 @@ fn rfc3339(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_that_has_passed_is_counted_from_a_time_stamp() {
+        assert!(seconds_since(&now_rfc3339()).is_some_and(|seconds| (0.0..5.0).contains(&seconds)));
+        assert!(seconds_since("2023-11-14T22:13:20Z").is_some_and(|seconds| seconds > 9e7));
+        assert_eq!(seconds_since("yesterday"), None);
+    }
 
     #[test]
     fn time_stamps_are_utc_with_whole_seconds() {

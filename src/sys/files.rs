@@ -6,8 +6,8 @@ use cargo_util::Sha256;
 use rustix::fs::{Mode, OFlags};
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
@@ -190,6 +190,47 @@ pub fn make_room(file: &Path) -> Result<(), Failure> {
         .context(FailureKind::Environment, || format!("{} cannot be made", folder.display()))
 }
 
+/// Makes a folder for the eyes of this user alone, where there is none.
+///
+/// # Errors
+/// `Environment` when it cannot be made, or is a link, another user's, or open to others for writing.
+pub fn make_private(folder: &Path) -> Result<(), Failure> {
+    let what = || format!("{} cannot be made", folder.display());
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .context(FailureKind::Environment, what)?;
+    if is_private(folder) {
+        return Ok(());
+    }
+    Err(Failure::environment(format!("{} is not a folder of this user alone", folder.display())))
+}
+
+/// Whether it is a folder, no link to one, that belongs to this user, and in which no other user writes.
+pub fn is_private(folder: &Path) -> bool {
+    let own = rustix::process::getuid().as_raw();
+    fs::symlink_metadata(folder)
+        .is_ok_and(|data| data.is_dir() && data.uid() == own && data.mode() & 0o022 == 0)
+}
+
+/// The last bytes of a file, as text that begins with a whole line; empty when it cannot be read.
+pub fn tail(path: &Path, bytes: u64) -> String {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let start = file.metadata()?.len().saturating_sub(bytes);
+        file.seek(SeekFrom::Start(start))?;
+        let mut read = Vec::new();
+        file.take(bytes).read_to_end(&mut read)?;
+        if start > 0 {
+            let first = read.iter().position(|byte| *byte == b'\n').map_or(read.len(), |at| at + 1);
+            read.drain(..first);
+        }
+        Ok(read)
+    };
+    read().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
 /// The SHA-256 of a file's content, in lower-case hexadecimal.
 pub fn sha256(path: &Path) -> Result<String, Failure> {
     let file = File::open(path)
@@ -315,6 +356,32 @@ mod tests {
         File::create(&blocked).expect("created");
         let failure = prove_writable(&blocked.join("state"), 10).expect_err("must fail");
         assert_eq!(failure.kind, FailureKind::Environment);
+    }
+
+    #[test]
+    fn a_private_folder_is_no_link_and_closed_to_others() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let private = folder.path().join("a/b");
+        make_private(&private).expect("made");
+        make_private(&private).expect("there already");
+        assert_eq!(fs::metadata(&private).expect("there").mode() & 0o777, 0o700);
+        let link = folder.path().join("link");
+        symlink(&private, &link).expect("linked");
+        assert!(make_private(&link).is_err());
+        fs::set_permissions(&private, fs::Permissions::from_mode(0o777)).expect("opened");
+        assert!(make_private(&private).is_err());
+    }
+
+    #[test]
+    fn the_end_of_a_file_begins_with_a_whole_line() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("log");
+        write_atomic(&path, b"first\nsecond\nthird\n").expect("written");
+        assert_eq!(tail(&path, 100), "first\nsecond\nthird\n");
+        assert_eq!(tail(&path, 10), "third\n");
+        assert_eq!(tail(&path, 3), "");
+        assert_eq!(tail(&folder.path().join("none"), 10), "");
     }
 
     #[test]

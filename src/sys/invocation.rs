@@ -3,6 +3,7 @@
 //! A profiler, a limit, a load parameter or another work tree is a function from `Invocation` to
 //! `Invocation`. Only `sys::process` turns one into a running process.
 
+use super::apart::DETACHED_VARIABLE;
 use cargo_util::ProcessBuilder;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -46,6 +47,13 @@ pub enum Output {
         /// As in `Recorded`.
         log_limit: u64,
     },
+    /// Each stream goes to a file of its own, from the process itself: it may outlive us.
+    Files {
+        /// For standard output; made anew.
+        stdout: PathBuf,
+        /// For standard error; made anew.
+        stderr: PathBuf,
+    },
 }
 
 impl Invocation {
@@ -84,6 +92,8 @@ impl Invocation {
     pub(in crate::sys) fn builder(&self) -> ProcessBuilder {
         let mut builder = ProcessBuilder::new(&self.argv[0]);
         builder.args(&self.argv[1..]).cwd(&self.cwd);
+        // It is meant for one process alone, which is told its name below.
+        builder.env_remove(DETACHED_VARIABLE);
         for (name, value) in &self.env {
             match value {
                 Some(value) => builder.env(name, value),

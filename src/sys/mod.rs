@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what a benchmark is.
 
+pub mod apart;
 pub mod capture;
 pub mod census;
 pub mod clock;

@@ -4,6 +4,7 @@
 //! its deadline, a signal to us, and whatever a companion listens to. When it is over, nothing of it
 //! is left running, whatever it did to be left alone.
 
+use super::apart::{self, Apart};
 use super::capture::{Capture, Captured};
 use super::counters;
 use super::ended::{Ended, EndedByUs, Exit, Usage};
@@ -13,12 +14,14 @@ use super::tree;
 use crate::failure::{Context, Failure, FailureKind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to end itself after SIGTERM before it is killed.
@@ -109,6 +112,44 @@ pub fn run(
     Ok(Ended { exit, ended_by_us, wall, usage, run_delay_s, leftovers, stdout, stderr })
 }
 
+/// Starts a process in a session of its own that outlives us, and whose streams are files.
+///
+/// Nobody here ends it, so deadline and pid files mean nothing. In lists of processes it is called `name`.
+///
+/// # Errors
+/// `Environment` when it cannot be started.
+pub fn start_apart(invocation: &Invocation, name: &OsStr) -> Result<Apart, Failure> {
+    let what = || format!("{} cannot be started in a session of its own", name.display());
+    let mut command = invocation.builder().build_command();
+    command.arg0(name);
+    connect(&mut command, &invocation.output)?;
+    apart::prepare(&mut command).context(FailureKind::Environment, what)?;
+    command.spawn().map(Apart::new).context(FailureKind::Environment, what)
+}
+
+/// Leads the standard streams to where they belong. Returns path and limit of the logs.
+fn connect(command: &mut Command, output: &Output) -> Result<(PathBuf, u64), Failure> {
+    command.stdin(Stdio::null());
+    match output {
+        Output::Recorded { log, log_limit } => {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            Ok((log.clone(), *log_limit))
+        }
+        Output::StderrShown { log, log_limit } => {
+            command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+            Ok((log.clone(), *log_limit))
+        }
+        Output::Files { stdout, stderr } => {
+            let create = |path: &PathBuf| {
+                let what = || format!("{} cannot be made", path.display());
+                File::create(path).context(FailureKind::Environment, what)
+            };
+            command.stdout(create(stdout)?).stderr(create(stderr)?);
+            Ok((stdout.clone(), 0))
+        }
+    }
+}
+
 enum Watched {
     Ended,
     EndNow(EndedByUs),
@@ -127,13 +168,9 @@ struct Running {
 impl Running {
     fn start(invocation: &Invocation) -> Result<Self, Failure> {
         let what = || format!("{} cannot be started", invocation.argv[0].to_string_lossy());
-        let (log, limit, shown) = match &invocation.output {
-            Output::Recorded { log, log_limit } => (log, *log_limit, false),
-            Output::StderrShown { log, log_limit } => (log, *log_limit, true),
-        };
         let mut command = invocation.builder().build_command();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
-        command.stderr(if shown { Stdio::inherit() } else { Stdio::piped() });
+        command.process_group(0);
+        let (log, limit) = connect(&mut command, &invocation.output)?;
         before_exec(&mut command, invocation)?;
         let started = Instant::now();
         let mut child = command.spawn().context(FailureKind::Environment, what)?;
@@ -295,7 +332,7 @@ struct Pipe {
 }
 
 impl Pipe {
-    fn new(end: Option<OwnedFd>, log: std::path::PathBuf, limit: u64) -> Self {
+    fn new(end: Option<OwnedFd>, log: PathBuf, limit: u64) -> Self {
         Self { read: end.map(File::from), capture: Capture::new(log, limit) }
     }
 
@@ -326,7 +363,7 @@ fn log_failed() -> String {
 
 /// What the child does between fork and exec: die with us, and enter the groups it was given.
 #[expect(unsafe_code, reason = "code between fork and exec is unsafe to install")]
-fn before_exec(command: &mut std::process::Command, invocation: &Invocation) -> Result<(), Failure> {
+fn before_exec(command: &mut Command, invocation: &Invocation) -> Result<(), Failure> {
     let mut pid_files = Vec::new();
     for path in &invocation.pid_files {
         let what = || format!("{} cannot be opened", path.display());

@@ -144,7 +144,11 @@ fn busy(holder: Option<&Holder>) -> Failure {
         .hint("run again without --no-wait to wait for it")
 }
 
-fn refuse_nested() -> Result<(), Failure> {
+/// Refuses to measure inside a measured run.
+///
+/// # Errors
+/// `Busy`, naming the run.
+pub fn refuse_nested() -> Result<(), Failure> {
     let Ok(run) = env::var(RUN_VARIABLE) else { return Ok(()) };
     if records().iter().any(|holder| holder.run == run && is_alive(holder)) {
         return Err(Failure::new(
@@ -252,7 +256,7 @@ fn holder_of(lock: &Path) -> Option<Holder> {
 }
 
 fn is_alive(holder: &Holder) -> bool {
-    tree::start_time(holder.pid) == Some(holder.start_time)
+    tree::lives(holder.pid, holder.start_time)
 }
 
 /// The process that holds the flock on `lock`, from the kernel's own table.

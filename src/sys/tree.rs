@@ -4,7 +4,10 @@
 //! becomes a direct child of ours when its parent is gone.
 
 use crate::failure::{Context, Failure, FailureKind};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, set_child_subreaper, waitpid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, pidfd_send_signal, set_child_subreaper,
+    waitpid,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -129,9 +132,30 @@ pub fn with_environment(variable: &str, matches: impl Fn(&str) -> bool) -> Vec<i
 
 /// The start time of a process in clock ticks since boot; with the pid it names a process for good.
 pub fn start_time(pid: i32) -> Option<u64> {
+    stated(pid).map(|(_, start_time)| start_time)
+}
+
+/// Whether the process `pid` that was started at `start_time` still runs. One that has ended and that
+/// nobody has waited for does not.
+pub fn lives(pid: i32, start_time: u64) -> bool {
+    stated(pid).is_some_and(|(state, started)| started == start_time && !matches!(state, 'Z' | 'X'))
+}
+
+/// Sends `signal` to the process `pid` that was started at `start_time`, and to no other that has its id
+/// by now. Returns whether it was there.
+pub fn signal_one(pid: i32, start_time: u64, signal: Signal) -> bool {
+    let handle = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    // The handle was there first, so what lives behind it cannot change any more.
+    handle.is_some_and(|handle| lives(pid, start_time) && pidfd_send_signal(handle, signal).is_ok())
+}
+
+/// State and start time of a process.
+fn stated(pid: i32) -> Option<(char, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold spaces; field 22 is the 20th behind it.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
 }
 
 fn name(pid: i32) -> String {
@@ -152,5 +176,14 @@ mod tests {
         assert!(start_time(pid).is_some());
         assert_eq!(start_time(pid), start_time(pid));
         assert_eq!(start_time(i32::MAX), None);
+    }
+
+    #[test]
+    fn a_process_with_another_start_time_is_another_process() {
+        let pid = i32::try_from(std::process::id()).expect("a small pid");
+        let start = start_time(pid).expect("this process has one");
+        assert!(lives(pid, start) && !lives(pid, start + 1));
+        // Signal 9 would end this test.
+        assert!(!signal_one(pid, start + 1, Signal::KILL));
     }
 }

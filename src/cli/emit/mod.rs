@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::model::event::{Event, Listener};
 use crate::report::block;
 use crate::report::envelope::envelope;
-use crate::report::reply::Reply;
+use crate::report::reply::{End, Reply};
 use progress::Progress;
 use std::io::{IsTerminal, Write};
 
@@ -44,8 +44,10 @@ impl Printer {
     /// not be written.
     pub fn reply(&self, reply: &Reply) -> u8 {
         let written = self.answer(reply);
-        if let Some(failure) = &reply.failure {
-            self.failure(failure);
+        match &reply.end {
+            End::Failed(failure) => self.failure(failure),
+            End::Relayed { stderr, .. } => self.error_text(stderr),
+            End::Done | End::StillRunning => {}
         }
         match written {
             // A reader that has gone away has read what it wanted.
@@ -59,7 +61,9 @@ impl Printer {
     }
 
     fn answer(&self, reply: &Reply) -> std::io::Result<()> {
-        if self.json {
+        if matches!(reply.end, End::Relayed { .. }) {
+            self.text(&reply.text)
+        } else if self.json {
             let object = serde_json::to_string(&envelope(reply))?;
             self.text(&format!("{object}\n"))
         } else {

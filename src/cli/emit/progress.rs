@@ -36,6 +36,12 @@ impl Progress {
                 self.draw(&describe(event), *elapsed_s, asked_s.unwrap_or(*elapsed_s));
                 None
             }
+            Event::Detached { elapsed_s, planned_s, .. } if self.terminal => {
+                self.draw(&describe(event), *elapsed_s, planned_s.unwrap_or(*elapsed_s));
+                None
+            }
+            // Who waits has a rhythm already.
+            Event::Detached { .. } => Some(describe(event)),
             Event::Running { .. } => self.due().then(|| describe(event)),
             Event::WaitingForMachine { .. } | Event::Examining { .. } => {
                 let line = describe(event);
@@ -139,6 +145,13 @@ fn describe(event: &Event) -> String {
         Event::Running { bench, elapsed_s, asked_s } => {
             let of = asked_s.map(|asked| format!(" of {}", seconds(asked))).unwrap_or_default();
             format!("{bench}: runs since {}{of}", seconds(*elapsed_s))
+        }
+        Event::Detached { run, elapsed_s, planned_s, said } => {
+            let planned =
+                planned_s.map(|planned| format!(", planned about {} and the build", seconds(planned)));
+            let (planned, said) =
+                (planned.unwrap_or_default(), said.as_deref().unwrap_or("nothing reported yet"));
+            format!("run {run}: {said} (since {}{planned})", seconds(*elapsed_s))
         }
         Event::Warning { text } | Event::Failed { message: text, .. } => text.clone(),
     }
