@@ -117,7 +117,7 @@ pub fn whereabouts(record: &Record) -> String {
     let printed = format!("what it printed is in {}", record.folder().display());
     match &record.run.traces {
         Some(traces) if Path::new(traces).is_dir() => {
-            format!("{printed}, the forks measured so far are kept in {traces}")
+            format!("{printed}, its logs and the forks measured so far are in {traces}")
         }
         _ => format!("{printed}; nothing was measured"),
     }

@@ -11,7 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Bytes at the end of standard error that an answer repeats.
-const TAIL: u64 = 16 * 1024;
+const TAIL: u64 = 8 * 1024;
+/// Seconds for which a run counts as running whose starter is gone: it may just be starting.
+const STARTING_S: f64 = 5.0;
 
 /// What was started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -160,7 +162,8 @@ impl Record {
         }
         // The process may be another one by now than when this record was read.
         let now = self.reloaded().map_or_else(|| self.run.clone(), |record| record.run);
-        if tree::lives(now.pid, now.start_time) {
+        let may_start = now.starting && self.elapsed_s() < STARTING_S;
+        if may_start || tree::lives(now.pid, now.start_time) {
             return State::Running;
         }
         // It may have ended between the two looks.
@@ -213,11 +216,16 @@ impl Record {
 
 /// All records of this user, the oldest first.
 pub fn all(environment: &dyn Environment) -> Vec<Record> {
-    let places = places(environment).into_iter().filter(|place| files::is_private(place));
-    let folders = places.filter_map(|place| fs::read_dir(place.join("runs")).ok()).flatten().flatten();
-    let mut records: Vec<Record> = folders.filter_map(|entry| load(&entry.path())).collect();
+    let mut records: Vec<Record> = folders(environment).iter().filter_map(|folder| load(folder)).collect();
     records.sort_by(|one, other| one.run.id.cmp(&other.run.id));
     records
+}
+
+/// The folders of all records, those included that were never finished.
+fn folders(environment: &dyn Environment) -> Vec<PathBuf> {
+    let places = places(environment).into_iter().filter(|place| files::is_private(place));
+    let entries = places.filter_map(|place| fs::read_dir(place.join("runs")).ok()).flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
 }
 
 /// The record with this id.
@@ -232,12 +240,14 @@ fn load(folder: &Path) -> Option<Record> {
 }
 
 fn forget_old(environment: &dyn Environment) {
-    for record in all(environment) {
+    for folder in folders(environment) {
         // The folder changes for the last time when the run ends.
-        let changed = fs::metadata(&record.folder).and_then(|data| data.modified());
+        let changed = fs::metadata(&folder).and_then(|data| data.modified());
         let old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > files::UNUSED));
-        if old && record.state() != State::Running {
-            record.forget();
+        let runs = || load(&folder).is_some_and(|record| record.state() == State::Running);
+        if old && !runs() {
+            // What cannot be removed is forgotten another time.
+            let _ = fs::remove_dir_all(&folder);
         }
     }
 }
@@ -309,6 +319,10 @@ mod tests {
         assert_eq!(record.state(), State::Running);
         let mut gone = record.clone();
         gone.run.start_time += 1;
+        gone.save().expect("saved");
+        // Somebody killed the starter, and the run itself may come a moment later.
+        assert_eq!(record.state(), State::Running);
+        gone.run.starting = false;
         gone.save().expect("saved");
         assert_eq!(record.state(), State::Lost);
         let ended = Ended::now(7, Some(&Failure::benchmark("it panicked")));

@@ -216,7 +216,7 @@ pub fn is_private(folder: &Path) -> bool {
 
 /// The last bytes of a file, as text that begins with a whole line; empty when it cannot be read.
 pub fn tail(path: &Path, bytes: u64) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
+    let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         let start = file.metadata()?.len().saturating_sub(bytes);
         file.seek(SeekFrom::Start(start))?;

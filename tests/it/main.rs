@@ -9,6 +9,7 @@ mod baseline;
 mod baselines;
 mod checkpointing;
 mod criterion;
+mod detached;
 mod discovery;
 mod doctor;
 mod documents;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         runner::trials(),
         checkpointing::trials(),
         transactions::trials(),
+        detached::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     if !arguments.list {

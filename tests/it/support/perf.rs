@@ -70,6 +70,7 @@ impl<'s> Perf<'s> {
         command.args(words).args(arguments).current_dir(&sandbox.project).stdin(Stdio::null());
         clean(&mut command);
         command.env("CARGO_TARGET_DIR", target_folder()).env(MARKER, &sandbox.marker);
+        command.env("XDG_STATE_HOME", sandbox.state_home());
         Self { sandbox, command, stderr: None }
     }
 

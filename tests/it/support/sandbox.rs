@@ -125,6 +125,11 @@ impl Sandbox {
         serde_json::from_str(&text).expect("a baseline is JSON")
     }
 
+    /// Where records of detached runs are kept, outside of what a snapshot holds.
+    pub fn state_home(&self) -> PathBuf {
+        self.out.join("state")
+    }
+
     /// Hashes of all files of the project and beside it.
     pub fn snapshot(&self) -> [Snapshot; 2] {
         [traces::snapshot(&self.project), traces::snapshot(&self.aside)]
