@@ -2,7 +2,7 @@
 
 use super::place::{self, Name};
 use crate::failure::{Failure, FailureKind};
-use crate::sys::files::{self, Staged};
+use crate::sys::files::{self, Draft, Staged};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -79,35 +79,55 @@ impl Step {
     }
 }
 
-/// Steps that are prepared as far as they can be without a change of any file.
+/// What is to be done, written as far as that changes no file, and not yet safe on disk. New contents go
+/// when this is dropped.
 #[derive(Debug)]
-pub struct Steps {
-    steps: Vec<Step>,
+pub struct Drafts {
+    puts: Vec<Draft>,
+    removals: Vec<PathBuf>,
     /// The folders in which something will change.
     folders: BTreeSet<PathBuf>,
 }
 
-/// Makes ready what is to be done in `folder`. New contents are written beside their files, so that a full
-/// disk is met before anything counts; they go when the steps are dropped.
+/// Steps that are prepared as far as they can be without a change of any file. New contents go when this
+/// is dropped.
+#[derive(Debug)]
+pub struct Steps {
+    steps: Vec<Step>,
+    folders: BTreeSet<PathBuf>,
+}
+
+/// Writes new contents beside their files in `folder`, so that a full disk is met before anything counts.
 ///
 /// # Errors
 /// `Environment`; nothing has changed then.
-pub fn stage<'n>(
+pub fn draft<'n>(
     folder: &Path,
     files: impl IntoIterator<Item = (&'n Name, Option<&'n [u8]>)>,
-) -> Result<Steps, Failure> {
-    let (mut puts, mut removals, mut folders) = (Vec::new(), Vec::new(), BTreeSet::new());
+) -> Result<Drafts, Failure> {
+    let mut drafts = Drafts { puts: Vec::new(), removals: Vec::new(), folders: BTreeSet::new() };
     for (name, content) in files {
         let path = name.within(folder);
-        folders.extend(path.parent().map(Path::to_path_buf));
+        drafts.folders.extend(path.parent().map(Path::to_path_buf));
         match content {
-            Some(bytes) => puts.push(Step::Put(files::stage(&path, bytes).map_err(elsewhere)?)),
-            None => removals.push(Step::Remove(path)),
+            Some(bytes) => drafts.puts.push(files::draft(&path, bytes).map_err(elsewhere)?),
+            None => drafts.removals.push(path),
         }
     }
-    // Removals come last: a file that is named by another one stays as long as that one may name it.
-    puts.extend(removals);
-    Ok(Steps { steps: puts, folders })
+    Ok(drafts)
+}
+
+impl Drafts {
+    /// Makes new contents safe on disk.
+    ///
+    /// # Errors
+    /// `Environment`; nothing has changed then.
+    pub fn sync(self) -> Result<Steps, Failure> {
+        let puts = self.puts.into_iter().map(|draft| Ok(Step::Put(draft.sync().map_err(elsewhere)?)));
+        // Removals come last: a file that is named by another one stays as long as that one may name it.
+        let steps = puts.chain(self.removals.into_iter().map(|path| Ok(Step::Remove(path))));
+        Ok(Steps { steps: steps.collect::<Result<_, Failure>>()?, folders: self.folders })
+    }
 }
 
 impl Steps {
@@ -146,7 +166,7 @@ mod tests {
         files::write_atomic(&folder.path().join("gone"), b"here").expect("written");
         let change = Change::new().write("new", vec![1]).remove("gone");
         let edits = change.named().expect("good names");
-        let steps = || stage(folder.path(), edits.iter().map(|(name, content)| (name, *content)));
+        let steps = || draft(folder.path(), edits.iter().map(|(name, content)| (name, *content)))?.sync();
         let listed = || -> Vec<_> {
             let entries = std::fs::read_dir(folder.path()).expect("listed");
             entries.flatten().map(|entry| entry.file_name()).collect()

@@ -62,7 +62,12 @@ pub fn encode(edits: &[Edit<'_>]) -> Result<Vec<u8>, Failure> {
     let entries: Vec<Entry<'_>> = edits.iter().map(entry).collect();
     let sha256 = seal(&entries);
     let document = Document { schema: SCHEMA.to_owned(), schema_version: CURRENT, files: entries, sha256 };
-    serde_json::to_vec(&document).context(FailureKind::Bug, || "the journal cannot be coded".to_owned())
+    // Room for all contents at once: a log may be long, and growing would copy it again and again.
+    let contents: usize = edits.iter().filter_map(|edit| edit.new.as_deref()).map(<[u8]>::len).sum();
+    let mut bytes = Vec::with_capacity(contents + contents / 8 + 1024);
+    serde_json::to_writer(&mut bytes, &document)
+        .context(FailureKind::Bug, || "the journal cannot be coded".to_owned())?;
+    Ok(bytes)
 }
 
 fn entry<'b>(edit: &'b Edit<'_>) -> Entry<'b> {

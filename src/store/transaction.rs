@@ -3,7 +3,8 @@
 //!
 //! A change of several files goes through a journal:
 //!
-//! 1. what is to be written is made beside each file, so that a full disk is met before anything counts;
+//! 1. what is to be written is made beside each file, so that a full disk is met before anything counts,
+//!    and then made safe on disk, together with the journal;
 //! 2. the journal, which holds all of it, is put in its place: from here on the change is made;
 //! 3. each file is replaced, then others are removed, then the journal.
 //!
@@ -11,7 +12,7 @@
 //! Nothing is ordered by time, so a clock that goes backwards changes nothing: one journal exists at
 //! most, and each file of it is known by what it holds.
 
-use super::change::{self, Steps, elsewhere};
+use super::change::{self, Drafts, Steps, elsewhere};
 use super::journal::{self, Edit};
 use super::lock;
 use crate::failure::Failure;
@@ -109,7 +110,7 @@ impl Guard {
             name.check(&self.folder)?;
         }
         if let [(name, content)] = &changes[..] {
-            return change::stage(&self.folder, [(name, *content)])?.take().map_err(elsewhere);
+            return change::draft(&self.folder, [(name, *content)])?.sync()?.take().map_err(elsewhere);
         }
         if changes.is_empty() {
             return Ok(());
@@ -119,9 +120,11 @@ impl Guard {
             Ok(Edit { name, old, new: content.map(Cow::Borrowed) })
         });
         let edits: Vec<Edit<'_>> = edits.collect::<Result<_, Failure>>()?;
-        let steps = stage(&self.folder, &edits)?;
-        let journal = files::stage(&self.folder.join(journal::FILE), &journal::encode(&edits)?);
-        journal.and_then(Staged::put).map_err(elsewhere)?;
+        let drafts = draft(&self.folder, &edits)?;
+        let journal = files::draft(&self.folder.join(journal::FILE), &journal::encode(&edits)?);
+        let journal = journal.map_err(elsewhere)?;
+        let steps = drafts.sync()?;
+        journal.sync().and_then(Staged::put).map_err(elsewhere)?;
         complete(&self.folder, steps)
     }
 }
@@ -132,7 +135,7 @@ fn settle(folder: &Path) -> Result<Vec<String>, Failure> {
     let edits = journal::decode(folder, &bytes)?;
     journal::check(folder, &edits)?;
     // All of them again: nobody knows which of those that are in their places are safe on disk.
-    complete(folder, stage(folder, &edits)?)?;
+    complete(folder, draft(folder, &edits)?.sync()?)?;
     Ok(edits.into_iter().map(|edit| edit.name.as_str().to_owned()).collect())
 }
 
@@ -150,8 +153,8 @@ fn throw_away(folder: &Path) -> usize {
     thrown_away.sum()
 }
 
-fn stage(folder: &Path, edits: &[Edit<'_>]) -> Result<Steps, Failure> {
-    change::stage(folder, edits.iter().map(|edit| (&edit.name, edit.new.as_deref())))
+fn draft(folder: &Path, edits: &[Edit<'_>]) -> Result<Drafts, Failure> {
+    change::draft(folder, edits.iter().map(|edit| (&edit.name, edit.new.as_deref())))
 }
 
 /// From the journal in its place to its removal.

@@ -23,8 +23,8 @@ const MOST_RATIO: f64 = 3.0;
 /// No other command holds the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How one side stores the state and the log of a folder.
-type Store = fn(&Path, &[u8], &[u8]) -> Result<(), Failure>;
+/// How one side stores the state and the log of a folder; the seconds that it takes.
+type Store = fn(&Path, &[u8], &[u8]) -> Result<f64, Failure>;
 
 /// Does the same updates both ways, in blocks, and compares the sums.
 pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
@@ -81,20 +81,23 @@ fn block(folder: &Path, numbers: std::ops::Range<usize>, store: Store) -> Result
     let mut seconds = 0.0;
     for number in numbers {
         let (state, log) = (state(number), log(number + 1));
-        let started = Instant::now();
-        store(folder, &state, &log)?;
-        seconds += started.elapsed().as_secs_f64();
+        seconds += store(folder, &state, &log)?;
     }
     Ok(seconds)
 }
 
-fn together(folder: &Path, state: &[u8], log: &[u8]) -> Result<(), Failure> {
-    Guard::take(folder, PATIENCE)?.apply(Change::new().write(STATE, state.to_vec()).write(LOG, log.to_vec()))
+fn together(folder: &Path, state: &[u8], log: &[u8]) -> Result<f64, Failure> {
+    let change = Change::new().write(STATE, state.to_vec()).write(LOG, log.to_vec());
+    let started = Instant::now();
+    Guard::take(folder, PATIENCE)?.apply(change)?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
-fn one_by_one(folder: &Path, state: &[u8], log: &[u8]) -> Result<(), Failure> {
+fn one_by_one(folder: &Path, state: &[u8], log: &[u8]) -> Result<f64, Failure> {
+    let started = Instant::now();
     write_atomic(&folder.join(STATE), state)?;
-    write_atomic(&folder.join(LOG), log)
+    write_atomic(&folder.join(LOG), log)?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
 /// A document of the length of a real one.
