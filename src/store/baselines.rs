@@ -327,6 +327,29 @@ mod tests {
     }
 
     #[test]
+    fn s30_prepared_samples_disturb_nothing_and_only_unnamed_ones_are_forgotten() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let (layout, label) = (layout(root.path()), label("v1"));
+        save(&layout, &label, baseline("v1", 300)).expect("saved");
+        let (stored, artifacts) = (load(&layout, &label).expect("loaded"), layout.artifacts(&label));
+        files::write_atomic(&artifacts.join("flame.svg"), b"not a sample").expect("written");
+        let count = || fs::read_dir(&artifacts).expect("listed").count();
+
+        let prepared = prepare(&layout, &label, baseline("v1", 301)).expect("prepared");
+        assert_eq!((prepared.name.as_str(), count()), ("baselines/v1.json", 3));
+        assert_eq!(load(&layout, &label).expect("loaded"), stored, "nothing has been stored yet");
+        forget_unnamed(&layout, &label).expect("as if the transaction had not happened");
+        assert!(count() == 2 && samples(&layout, &stored.benches[0]).is_ok());
+
+        let path = layout.baseline(&label);
+        files::write_atomic(&path, b"{").expect("damaged");
+        assert_eq!(forget_unnamed(&layout, &label).expect_err("refused").kind, FailureKind::State);
+        assert_eq!(count(), 2, "what a damaged baseline names is not known");
+        remove(&layout, &label).expect("removed");
+        assert!(!path.exists() && count() == 1 && artifacts.join("flame.svg").exists());
+    }
+
+    #[test]
     fn what_cannot_be_trusted_is_refused_and_left_alone() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let layout = layout(root.path());

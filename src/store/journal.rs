@@ -3,17 +3,19 @@
 //! It exists only while such a change is under way. Who finds one finds the work of a killed process.
 
 use super::place::{self, Name};
-use crate::failure::{Context, Failure, FailureKind};
+use crate::failure::Failure;
 use crate::model::format::{CURRENT, SchemaVersion};
-use crate::sys::{files, regular};
+use crate::sys::files::{self, Draft};
+use crate::sys::regular;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// Its name in the state folder.
 pub const FILE: &str = ".journal.json";
 const SCHEMA: &str = "cargo-perf/journal";
+const PIECE: usize = 64 * 1024;
 
 /// One file, and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,20 +56,24 @@ struct Header {
     schema_version: SchemaVersion,
 }
 
-/// The bytes of a journal with these edits.
+/// Drafts the journal in `folder` with these edits.
 ///
 /// # Errors
-/// `Bug`.
-pub fn encode(edits: &[Edit<'_>]) -> Result<Vec<u8>, Failure> {
+/// `Environment`; nothing is left behind then.
+pub fn draft(folder: &Path, edits: &[Edit<'_>]) -> Result<Draft, Failure> {
+    files::draft_with(&folder.join(FILE), |file| {
+        // Contents may be long: they are coded piece by piece and never as one more copy.
+        let mut pieces = BufWriter::with_capacity(PIECE, file);
+        encode(edits, &mut pieces)?;
+        pieces.flush()
+    })
+}
+
+fn encode(edits: &[Edit<'_>], to: impl Write) -> io::Result<()> {
     let entries: Vec<Entry<'_>> = edits.iter().map(entry).collect();
     let sha256 = seal(&entries);
     let document = Document { schema: SCHEMA.to_owned(), schema_version: CURRENT, files: entries, sha256 };
-    // Room for all contents at once: a log may be long, and growing would copy it again and again.
-    let contents: usize = edits.iter().filter_map(|edit| edit.new.as_deref()).map(<[u8]>::len).sum();
-    let mut bytes = Vec::with_capacity(contents + contents / 8 + 1024);
-    serde_json::to_writer(&mut bytes, &document)
-        .context(FailureKind::Bug, || "the journal cannot be coded".to_owned())?;
-    Ok(bytes)
+    Ok(serde_json::to_writer(to, &document)?)
 }
 
 fn entry<'b>(edit: &'b Edit<'_>) -> Entry<'b> {
@@ -144,7 +150,7 @@ fn edit(entry: Entry<'static>) -> Result<Edit<'static>, String> {
 /// `State` when somebody changed a file since, and when something else stands in its place.
 pub fn check(folder: &Path, edits: &[Edit<'_>]) -> Result<(), Failure> {
     for edit in edits {
-        let now = edit.name.read(folder)?.as_deref().map(files::sha256_bytes);
+        let now = edit.name.sha256(folder)?;
         if now != edit.old && now != edit.new.as_deref().map(files::sha256_bytes) {
             return Err(edited(folder, &edit.name));
         }
@@ -167,13 +173,13 @@ fn edited(folder: &Path, name: &Name) -> Failure {
 }
 
 fn seal(entries: &[Entry<'_>]) -> String {
-    let mut text = String::new();
+    let mut text = Vec::new();
     for Entry { name, old, new, .. } in entries {
         let hash = |hash: &Option<String>| hash.clone().unwrap_or_else(|| "none".to_owned());
-        // Writing to a string cannot fail. No name holds a NUL.
+        // Writing to memory cannot fail. No name holds a NUL.
         let _ = writeln!(text, "{name}\0{}\0{}", hash(old), hash(new));
     }
-    files::sha256_bytes(text.as_bytes())
+    files::sha256_bytes(&text)
 }
 
 fn to_hex(bytes: &[u8]) -> String {
@@ -194,6 +200,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::FailureKind;
     use serde_json::{Value, json};
 
     fn edits() -> Vec<Edit<'static>> {
@@ -210,18 +217,24 @@ mod tests {
         ]
     }
 
+    fn encoded() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&edits(), &mut bytes).expect("coded");
+        bytes
+    }
+
     fn decoded(bytes: &[u8]) -> Result<Vec<Edit<'static>>, Failure> {
         decode(Path::new("perf"), bytes)
     }
 
     #[test]
     fn text_binary_empty_and_removed_files_come_back_as_they_were() {
-        assert_eq!(decoded(&encode(&edits()).expect("coded")).expect("decoded"), edits());
+        assert_eq!(decoded(&encoded()).expect("decoded"), edits());
     }
 
     #[test]
     fn every_change_of_a_journal_is_found() {
-        let bytes = encode(&edits()).expect("coded");
+        let bytes = encoded();
         for length in 0..bytes.len() {
             assert_eq!(decoded(&bytes[..length]).expect_err("torn").kind, FailureKind::State, "{length}");
         }

@@ -80,7 +80,7 @@ mod tests {
     use super::super::place::Name;
     use super::super::transaction::{Change, Guard};
     use super::*;
-    use crate::sys::files;
+    use crate::sys::files::{self, Draft, Staged};
     use std::time::Duration;
 
     #[test]
@@ -96,8 +96,7 @@ mod tests {
             edit("b/new", None, Some(Cow::Borrowed(&b"y"[..]))),
             edit("b/deep/new", None, Some(Cow::Borrowed(&b"y"[..]))),
         ];
-        files::write_atomic(&perf.join(journal::FILE), &journal::encode(&edits).expect("coded"))
-            .expect("written");
+        journal::draft(&perf, &edits).and_then(Draft::sync).and_then(Staged::put).expect("written");
         assert_eq!(peek_names(&perf, "b").expect("seen"), ["new"]);
         Guard::take(&perf, Duration::ZERO).expect("taken");
         assert_eq!(peek_names(&perf, "b").expect("seen"), ["deep", "new"]);

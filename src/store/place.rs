@@ -72,6 +72,15 @@ impl Name {
         regular::read(&self.within(folder))
     }
 
+    /// The SHA-256 of the file's content; none when there is no file.
+    ///
+    /// # Errors
+    /// As [`Name::read`].
+    pub fn sha256(&self, folder: &Path) -> Result<Option<String>, Failure> {
+        self.check_folders(folder)?;
+        regular::sha256(&self.within(folder))
+    }
+
     fn check_folders(&self, folder: &Path) -> Result<(), Failure> {
         let above: Vec<&Path> = Path::new(&self.0).ancestors().skip(1).collect();
         // The last one is the state folder itself.

@@ -116,13 +116,12 @@ impl Guard {
             return Ok(());
         }
         let edits = changes.into_iter().map(|(name, content)| {
-            let old = name.read(&self.folder)?.as_deref().map(files::sha256_bytes);
+            let old = name.sha256(&self.folder)?;
             Ok(Edit { name, old, new: content.map(Cow::Borrowed) })
         });
         let edits: Vec<Edit<'_>> = edits.collect::<Result<_, Failure>>()?;
         let drafts = draft(&self.folder, &edits)?;
-        let journal = files::draft(&self.folder.join(journal::FILE), &journal::encode(&edits)?);
-        let journal = journal.map_err(elsewhere)?;
+        let journal = journal::draft(&self.folder, &edits).map_err(elsewhere)?;
         let steps = drafts.sync()?;
         journal.sync().and_then(Staged::put).map_err(elsewhere)?;
         complete(&self.folder, steps)
@@ -177,6 +176,7 @@ mod tests {
     use super::super::place::Name;
     use super::*;
     use crate::failure::FailureKind;
+    use crate::sys::files::Draft;
     use crate::sys::regular;
     use std::collections::BTreeMap;
     use std::os::unix::fs::symlink;
@@ -223,8 +223,7 @@ mod tests {
                 new: Some(Cow::Borrowed(b"new")),
             })
             .collect();
-        files::write_atomic(&perf.join(journal::FILE), &journal::encode(&edits).expect("coded"))
-            .expect("written");
+        journal::draft(&perf, &edits).and_then(Draft::sync).and_then(Staged::put).expect("written");
         perf
     }
 

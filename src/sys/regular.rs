@@ -1,6 +1,7 @@
 //! Files that are read only when they are regular: nothing is followed, and nothing can block.
 
 use crate::failure::{Context, Failure, FailureKind};
+use cargo_util::Sha256;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File, FileType};
 use std::io::{self, ErrorKind, Read};
@@ -15,7 +16,7 @@ pub fn kind(path: &Path) -> Result<Option<FileType>, Failure> {
     match fs::symlink_metadata(path) {
         Ok(data) => Ok(Some(data.file_type())),
         Err(error) if is_missing(&error) => Ok(None),
-        Err(error) => Err(Failure::state(format!("{} cannot be read: {error}", path.display()))),
+        Err(error) => Err(Failure::state(format!("{}: {error}", cannot_read(path)))),
     }
 }
 
@@ -24,27 +25,44 @@ pub fn kind(path: &Path) -> Result<Option<FileType>, Failure> {
 /// # Errors
 /// `State` when something else stands there, or it cannot be read.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(mut file) = open(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).context(FailureKind::State, || cannot_read(path))?;
+    Ok(Some(bytes))
+}
+
+/// The SHA-256 of the content of the regular file at `path`, which may be of any length; none when nothing
+/// stands there.
+///
+/// # Errors
+/// `State` as [`read`].
+pub fn sha256(path: &Path) -> Result<Option<String>, Failure> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let mut hash = Sha256::new();
+    hash.update_file(&file).context(FailureKind::State, || cannot_read(path))?;
+    Ok(Some(hash.finish_hex()))
+}
+
+fn open(path: &Path) -> Result<Option<File>, Failure> {
     // Looked at before it is opened, because opening a device may already do something.
     match kind(path)? {
         None => return Ok(None),
         Some(kind) if !kind.is_file() => return Err(refused(path, kind, "a file")),
         Some(_) => {}
     }
-    let what = || format!("{} cannot be read", path.display());
     // Somebody may exchange it between the two looks: never wait for the other end of a FIFO.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut file = match rustix::fs::open(path, flags, Mode::empty()) {
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error).context(FailureKind::State, what),
+        Err(error) => return Err(error).context(FailureKind::State, || cannot_read(path)),
     };
-    let data = file.metadata().context(FailureKind::State, what)?;
-    if !data.is_file() {
-        return Err(refused(path, data.file_type(), "a file"));
-    }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).context(FailureKind::State, what)?;
-    Ok(Some(bytes))
+    let data = file.metadata().context(FailureKind::State, || cannot_read(path))?;
+    if data.is_file() { Ok(Some(file)) } else { Err(refused(path, data.file_type(), "a file")) }
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("{} cannot be read", path.display())
 }
 
 /// Opens the folder at `path`; none when nothing stands there.
@@ -104,7 +122,9 @@ mod tests {
             .expect("made");
         let _socket = UnixListener::bind(at("socket")).expect("bound");
         assert_eq!(read(&at("file")).expect("read").as_deref(), Some(&b"x"[..]));
+        assert_eq!(sha256(&at("file")).expect("read"), Some(crate::sys::files::sha256_bytes(b"x")));
         assert_eq!(read(&at("missing")).expect("nothing"), None);
+        assert_eq!(sha256(&at("missing")).expect("nothing"), None);
         assert_eq!(read(&at("file/below")).expect("nothing"), None);
         let causes = [
             ("link", "a symbolic link"),
@@ -114,9 +134,10 @@ mod tests {
             (".", "a folder"),
         ];
         for (name, cause) in causes {
-            let failure = read(&at(name)).expect_err(name);
-            assert_eq!(failure.kind, FailureKind::State);
-            assert!(failure.message.contains(&format!("is {cause}, not a file")), "{failure}");
+            for failure in [read(&at(name)).expect_err(name), sha256(&at(name)).expect_err(name)] {
+                assert_eq!(failure.kind, FailureKind::State);
+                assert!(failure.message.contains(&format!("is {cause}, not a file")), "{failure}");
+            }
         }
         assert!(read(Path::new("/dev/null")).expect_err("a device").message.contains("a device"));
     }
