@@ -260,16 +260,18 @@ fn d08_a_sparse_index() {
     repo.commits();
 }
 
-fn d08_a_repository_with_reftable() -> Outcome {
+fn d08_a_repository_with_reftable() {
     let repo = Repo::none();
-    let (made, said) = repo.try_git(&repo.tree, ["init", "-q", "--ref-format=reftable"]);
-    if !made {
-        let why = format!("this git cannot make one: {}", said.lines().next().unwrap_or_default());
-        return skip("a repository with reftable", &why);
+    if !repo.try_git(&repo.tree, ["init", "-q", "--ref-format=reftable"]).0 {
+        // Git before 2.45 makes none; what it would hold before the first commit is known.
+        repo.git(["init", "-q"]);
+        repo.git(["config", "core.repositoryFormatVersion", "1"]);
+        repo.git(["config", "extensions.refStorage", "reftable"]);
+        repo.write(".git/HEAD", "ref: refs/heads/.invalid\n");
+        repo.write(".git/reftable/tables.list", "");
     }
     repo.state("1");
     repo.refuses_as_foreseen("unsupported-format", &json!({}));
-    Ok(())
 }
 
 fn s33_no_identity() {
@@ -289,22 +291,18 @@ fn s33_no_identity() {
 }
 
 /// No reason of the commit, but a failure that says what to do.
-fn s33_a_git_folder_that_cannot_be_written() -> Outcome {
-    if rustix::process::getuid().is_root() {
-        return skip("a git folder that cannot be written", "root may write everywhere");
-    }
+fn s33_a_git_folder_that_cannot_be_written() {
     let repo = Repo::new();
     repo.state("1");
     let before = repo.seen();
     let git = repo.path(".git");
     let set = |mode| fs::set_permissions(&git, fs::Permissions::from_mode(mode)).expect("set");
     set(0o555);
-    let answer = repo.call(&json!({}));
+    let answer = repo.call_without_privileges(&json!({}));
     set(0o755);
     assert_eq!(answer["kind"], "environment", "{answer}");
     assert_eq!(repo.seen(), before);
     repo.checkpoint();
-    Ok(())
 }
 
 fn g13_a_subject_with_a_newline_is_refused() {
