@@ -12,6 +12,7 @@ use super::subject::{LONGEST, breaks_lines};
 use super::tip::Tip;
 use super::tree::{self, EXECUTABLE, Held, PLAIN};
 use crate::failure::{Failure, FailureKind};
+use crate::sys::fault;
 use crate::sys::interrupt::Interrupt;
 use git2::{ErrorCode, Index, IndexEntry, ObjectType, Oid, Signature};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use super::reason::{Mode, Reason};
-pub use super::subject::{commit_exists, find, reference, subject};
+pub use super::subject::{Wanted, commit_exists, find, reference, subject};
 
 /// How long signing may take; a program that waits for somebody waits in vain.
 const SIGNING: Duration = Duration::from_secs(30);
@@ -121,6 +122,7 @@ fn make(order: &Order<'_>, interrupt: &Interrupt) -> Result<Made, Stop> {
         return Err(Reason::NothingChanged.into());
     }
     let id = prepared.object(order.subject, tree, interrupt)?;
+    fault::point("commit object");
     interrupt.check()?;
     let message = format!("commit: {}", order.subject);
     if order.mode == Mode::Ref {
@@ -137,6 +139,7 @@ fn make(order: &Order<'_>, interrupt: &Interrupt) -> Result<Made, Stop> {
             locked.restore()?;
             return Err(stop);
         }
+        fault::point("branch");
     }
     Ok(Made::Commit { id: id.to_string(), parent: tip.id().map(|id| id.to_string()) })
 }

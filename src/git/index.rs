@@ -3,16 +3,21 @@
 use super::place::Place;
 use super::reason::{Reason, Stop, not_replaced, unwritten};
 use super::tree::{Held, blank_entry};
+use crate::sys::{fault, tree};
 use git2::{Index, IndexEntry, IndexTime};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+/// How the lock of this program begins.
+const MARK: &str = "cargo-perf";
+/// How the folder is called that is made beside the index.
+const ASIDE: &str = "index.perf-";
 /// Where an entry says that its file need not be in the work tree.
 const SKIP_WORKTREE: u16 = 1 << 14;
 /// Where an entry holds its stage.
@@ -54,7 +59,39 @@ pub(in crate::git) fn left_out(entries: &[IndexEntry]) -> BTreeSet<Vec<u8>> {
 
 /// Whether somebody holds the index now.
 pub(in crate::git) fn is_locked(place: &Place) -> bool {
-    fs::symlink_metadata(lock_of(&place.index_file())).is_ok()
+    let lock = lock_of(&place.index_file());
+    fs::symlink_metadata(&lock).is_ok() && !is_abandoned(&lock)
+}
+
+/// What a lock of this program holds: who took it.
+fn own_mark() -> String {
+    let own = std::process::id().cast_signed();
+    format!("{MARK} {own} {}\n", tree::start_time(own).unwrap_or_default())
+}
+
+/// Whether a process of this program took the lock and was killed before it could give it back.
+fn is_abandoned(lock: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(lock) else { return false };
+    let mut words = text.split_whitespace();
+    let (Some(MARK), Some(pid), Some(start)) = (words.next(), words.next(), words.next()) else {
+        return false;
+    };
+    let (Ok(pid), Ok(start)) = (pid.parse::<i32>(), start.parse::<u64>()) else { return false };
+    !tree::lives(pid, start)
+}
+
+/// Removes a lock that nobody holds any more, and what its holder had made beside the index.
+fn forget_abandoned(lock: &Path, folder: &Path) {
+    if !is_abandoned(lock) {
+        return;
+    }
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().as_bytes().starts_with(ASIDE.as_bytes()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    // What cannot be removed is found to be there by whoever takes the lock.
+    let _ = fs::remove_file(lock);
 }
 
 fn lock_of(index: &Path) -> PathBuf {
@@ -78,12 +115,18 @@ impl Locked {
         let path = place.index_file();
         let lock = lock_of(&path);
         let folder = path.parent().unwrap_or(Path::new("."));
-        let aside =
-            tempfile::Builder::new().prefix("index.perf-").tempdir_in(folder).map_err(not_replaced)?;
-        File::create_new(&lock).map_err(|error| match error.kind() {
+        forget_abandoned(&lock, folder);
+        let aside = tempfile::Builder::new().prefix(ASIDE).tempdir_in(folder).map_err(not_replaced)?;
+        let mark = aside.path().join("lock");
+        File::create_new(&mark)
+            .and_then(|mut file| file.write_all(own_mark().as_bytes()))
+            .map_err(not_replaced)?;
+        // With its content from the first moment, so that it is known whenever its holder is killed.
+        fs::hard_link(&mark, &lock).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Stop::Reason(Reason::IndexLocked),
             _ => not_replaced(error),
         })?;
+        fault::point("lock of the index");
         let had_one = path.exists();
         Ok(Self { path, lock, aside, had_one })
     }
@@ -115,7 +158,9 @@ impl Locked {
             file.set_permissions(mode).map_err(not_replaced)?;
         }
         file.sync_all().map_err(not_replaced)?;
-        fs::rename(&new, &self.path).map_err(not_replaced)
+        fs::rename(&new, &self.path).map_err(not_replaced)?;
+        fault::point("index");
+        Ok(())
     }
 
     /// Puts the old index back, byte by byte.

@@ -2,7 +2,7 @@
 //! that evidence names.
 
 use super::place::open;
-use git2::{Commit, Oid};
+use git2::Oid;
 use std::path::Path;
 
 /// Characters that a subject made here has at most.
@@ -57,30 +57,65 @@ fn cut(text: &str, room: usize) -> String {
     kept
 }
 
-/// The id of the checkpoint commit with this subject and this commit before it (none: it is a first
-/// commit), in the history of what is checked out and of `ref_name`.
+/// A checkpoint commit that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// Its subject.
+    pub subject: &'a str,
+    /// The commit before it; none: it is a first commit.
+    pub parent: Option<&'a str>,
+}
+
+/// The ids of checkpoint commits, each in the place of what was looked for, in the history of what is checked
+/// out and of `ref_name`.
 ///
 /// `None` also when history was rewritten since, so that another commit comes before it. Looks at no more
-/// than two thousand commits, and at none that are older than the one before.
-pub fn find(root: &Path, subject: &str, parent: Option<&str>, ref_name: &str) -> Option<String> {
+/// than two thousand commits, and at none that are older than the oldest of those before them.
+pub fn find(root: &Path, wanted: &[Wanted<'_>], ref_name: &str) -> Vec<Option<String>> {
+    let mut found = vec![None; wanted.len()];
+    // What cannot be read is not found.
+    let _ = search(root, wanted, ref_name, &mut found);
+    found
+}
+
+fn search(root: &Path, wanted: &[Wanted<'_>], ref_name: &str, found: &mut [Option<String>]) -> Option<()> {
     let repository = open(root).ok()?;
-    let parent = parent.map(Oid::from_str).transpose().ok()?;
-    let since = match parent {
-        Some(parent) => repository.find_commit(parent).ok()?.time().seconds().saturating_sub(SKEW),
-        None => i64::MIN,
-    };
-    let is_wanted = |commit: &Commit<'_>| {
-        commit.parent_ids().eq(parent) && commit.summary_bytes() == Some(subject.as_bytes())
-    };
+    // Places in `wanted`, with the commit before; what has one that is gone cannot be found.
+    let mut open: Vec<(usize, Option<Oid>)> = Vec::new();
+    let mut since = i64::MAX;
+    for (place, wanted) in wanted.iter().enumerate() {
+        let Some(parent) = wanted.parent else {
+            open.push((place, None));
+            since = i64::MIN;
+            continue;
+        };
+        let parent = Oid::from_str(parent).and_then(|id| repository.find_commit(id));
+        if let Ok(parent) = parent {
+            open.push((place, Some(parent.id())));
+            since = since.min(parent.time().seconds().saturating_sub(SKEW));
+        }
+    }
     // Any sorting would make libgit2 read all of history first; without, it goes back in time as it is asked.
     let mut walk = repository.revwalk().ok()?;
     for name in ["HEAD", ref_name] {
         // A name that does not exist has no history.
         let _ = walk.push_ref(name);
     }
-    let commits = walk.take(FAR).map_while(|id| repository.find_commit(id.ok()?).ok());
-    let mut recent = commits.take_while(|commit| commit.time().seconds() >= since);
-    recent.find(is_wanted).map(|commit| commit.id().to_string())
+    for id in walk.take(FAR) {
+        let commit = repository.find_commit(id.ok()?).ok()?;
+        if open.is_empty() || commit.time().seconds() < since {
+            break;
+        }
+        let is_wanted = |(place, parent): &(usize, Option<Oid>)| {
+            commit.parent_ids().eq(*parent)
+                && commit.summary_bytes() == Some(wanted[*place].subject.as_bytes())
+        };
+        if let Some(at) = open.iter().position(is_wanted) {
+            let (place, _) = open.swap_remove(at);
+            found[place] = Some(commit.id().to_string());
+        }
+    }
+    Some(())
 }
 
 /// Whether the repository around `root` has a commit with this id, in full or shortened without ambiguity.

@@ -60,7 +60,10 @@ fn answer(order: &Value) -> Value {
             Made::Commit { id, parent } => json!({"id": id, "parent": parent}),
         }),
         "committed" => json!(checkpoint::is_committed(&given)),
-        "find" => json!(checkpoint::find(&root, subject, order["parent"].as_str(), ref_name)),
+        "find" => {
+            let wanted = [checkpoint::Wanted { subject, parent: order["parent"].as_str() }];
+            json!(checkpoint::find(&root, &wanted, ref_name).pop().flatten())
+        }
         "exists" => json!(checkpoint::commit_exists(&root, text("id"))),
         "sources" => told(clean::sources(&root, &state, &interrupt), |sources| {
             sources.map_or(Value::Null, |sources| {
