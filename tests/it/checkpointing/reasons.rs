@@ -2,7 +2,7 @@
 
 use super::repository::{Repo, STATE};
 use super::situations::with_submodule;
-use crate::support::{Outcome, skip, trials};
+use crate::support::trials;
 use libtest_mimic::Trial;
 use serde_json::json;
 use std::fs;
