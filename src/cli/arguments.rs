@@ -51,7 +51,7 @@ pub fn split_global(args: &[OsString]) -> (bool, bool) {
 }
 
 /// Which benches are meant.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Choosing benches")]
 pub struct Choice {
     /// Only benches of this package (repeatable)
@@ -66,7 +66,7 @@ pub struct Choice {
 }
 
 /// What is passed on to cargo.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Passed on to cargo")]
 #[expect(clippy::struct_excessive_bools, reason = "cargo has these switches")]
 pub struct CargoArgs {
@@ -101,11 +101,13 @@ impl Choice {
 }
 
 impl CargoArgs {
-    /// Refuses flags for cargo where it builds none of what is measured.
-    ///
-    /// # Errors
-    /// `Usage`, naming the flag.
-    pub fn expect_builds(&self, entries: &[&Entry]) -> Result<(), Failure> {
+    /// Whether any of them is given.
+    pub fn is_given(&self) -> bool {
+        self.first_given().is_some()
+    }
+
+    /// The first flag that is given.
+    fn first_given(&self) -> Option<&'static str> {
         let given = [
             ("--features", !self.features.is_empty()),
             ("--all-features", self.all_features),
@@ -115,9 +117,16 @@ impl CargoArgs {
             ("--locked", self.locked),
             ("--offline", self.offline),
         ];
-        let flag = given.into_iter().find_map(|(flag, given)| given.then_some(flag));
+        given.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    /// Refuses flags for cargo where it builds none of what is measured.
+    ///
+    /// # Errors
+    /// `Usage`, naming the flag.
+    pub fn expect_builds(&self, entries: &[&Entry]) -> Result<(), Failure> {
         let all_external = entries.iter().all(|entry| entry.as_external().is_some());
-        match (flag, entries.first()) {
+        match (self.first_given(), entries.first()) {
             (Some(flag), Some(entry)) if all_external => Err(Failure::usage(format!(
                 "{flag} is passed on to cargo, which builds nothing of {}",
                 entry.benchmark.name

@@ -1,89 +1,103 @@
 //! `cargo perf baseline`.
 
-use super::arguments::{CargoArgs, Choice, Global};
+use super::arguments::Global;
+use super::asked::BenchArgs;
 use super::choosing::{self, Chosen};
 use super::detach;
 use super::emit::Printer;
-use super::measuring::{CommandArgs, Measuring, MeasuringArgs};
+use super::investigating::{self, InvestigationArgs};
+use super::measuring::Measuring;
 use super::session::Session;
+use super::within::Within;
+use super::workplace::{self, Workplace};
 use crate::bench::discover::Workspace;
 use crate::bench::selection::Selection;
 use crate::failure::{Failure, FailureKind};
 use crate::git;
-use crate::investigation::advance::{Applied, advance};
-use crate::investigation::baseline::{Measured, outcome};
+use crate::investigation::advance::{Applied, Standing, advance};
+use crate::investigation::baseline::{self as phase, Measured};
 use crate::lab::catalogue::Entry;
 use crate::lab::facts::Checkout;
-use crate::lab::preflight::Order;
 use crate::lab::{Lab, plan};
 use crate::model::bench::Benchmark;
 use crate::model::event::Event;
+use crate::model::investigation::Effect;
 use crate::model::label::VersionLabel;
 use crate::model::outcome::{NextStep, Phase, Status};
 use crate::model::rules::Rule;
 use crate::report::reply::{End, Reply};
 use crate::report::{baseline as rendered, listing};
 use crate::store::baselines;
-use crate::store::layout::Layout;
 use crate::store::runs::Planned;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::slot::{Holder, Slot};
 use crate::sys::{clock, files, host};
 use serde_json::json;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Measure a baseline: at least 60 s of samples, in many short processes, raw samples kept
 #[derive(Debug, clap::Args)]
 #[command(disable_version_flag = true)]
 pub struct Args {
-    /// The version label (default: package version and commit)
+    /// The version label (default: that of setup, or package version and commit)
     #[arg(value_name = "VERSION")]
     label: Option<String>,
     /// The version label, as a flag
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
     #[command(flatten)]
-    measuring: MeasuringArgs,
+    bench: BenchArgs,
     #[command(flatten)]
-    choice: Choice,
-    #[command(flatten)]
-    command: CommandArgs,
-    #[command(flatten)]
-    cargo: CargoArgs,
+    investigation: InvestigationArgs,
 }
 
 /// What was asked, checked.
 struct Request {
     label: Option<VersionLabel>,
+    /// The flags, with those of setup where none were given.
+    bench: BenchArgs,
     measuring: Measuring,
     chosen: Chosen,
     /// The arguments that a command printed for the user must repeat to mean the same.
     repeated: Vec<String>,
+    /// The investigation it belongs to.
+    within: Option<Within>,
 }
 
 impl Args {
+    /// The baseline of an investigation, with the label of setup.
+    pub fn within(bench: BenchArgs, investigation: InvestigationArgs) -> Self {
+        Self { label: None, version: None, bench, investigation }
+    }
+
     fn request(&self, global: &Global, session: &Session) -> Result<Request, Failure> {
-        let label = match (&self.label, &self.version) {
-            (Some(a), Some(b)) if a != b => {
-                return Err(Failure::usage(format!("two version labels were given: {a} and --version {b}"))
-                    .hint("give one; `baseline V` and `baseline --version V` mean the same"));
+        let given = self.label()?;
+        let within = Within::find(session, &self.investigation, Phase::Baseline)?;
+        let (label, bench, directory) = match &within {
+            Some(within) => {
+                let (bench, of_setup) = self.bench.after(&within.benchmark.arguments)?;
+                let directory = if of_setup { within.directory(session) } else { session.cwd.clone() };
+                (Some(within.label(given)?), bench, directory)
             }
-            (a, b) => a.as_deref().or(b.as_deref()).map(VersionLabel::new).transpose()?,
+            None => (given, self.bench.clone(), session.cwd.clone()),
         };
-        let measuring = self.measuring.checked(&session.config)?;
-        let mut chosen = Chosen::new(&self.choice, &self.cargo, global, session)?;
-        if let Some(external) = self.command.external(&session.cwd)? {
-            chosen.selection = Selection { filter: Some(external.id.clone()), ..Selection::default() };
-            chosen.externals = vec![external];
+        let measuring = bench.measuring.checked(&session.config)?;
+        let chosen = bench.chosen(global, session, &directory)?;
+        let label_word = label.iter().map(ToString::to_string);
+        let flags = bench.cargo.flags(global).building();
+        let repeated =
+            label_word.chain(global.repeated()).chain(flags).chain(bench.measuring.repeated()).collect();
+        Ok(Request { label, bench, measuring, chosen, repeated, within })
+    }
+
+    fn label(&self) -> Result<Option<VersionLabel>, Failure> {
+        match (&self.label, &self.version) {
+            (Some(a), Some(b)) if a != b => {
+                Err(Failure::usage(format!("two version labels were given: {a} and --version {b}"))
+                    .hint("give one; `baseline V` and `baseline --version V` mean the same"))
+            }
+            (a, b) => a.as_deref().or(b.as_deref()).map(VersionLabel::new).transpose(),
         }
-        let label_word = label.iter().map(|label: &VersionLabel| label.to_string());
-        let repeated = label_word
-            .chain(global.repeated())
-            .chain(self.cargo.flags(global).building())
-            .chain(self.measuring.repeated())
-            .collect();
-        Ok(Request { label, measuring, chosen, repeated })
     }
 }
 
@@ -113,19 +127,22 @@ pub fn run(
     printer: &mut Printer,
 ) -> Result<Reply, Failure> {
     let session = Session::open(global)?;
-    let request = args.request(global, &session)?;
+    let mut request = args.request(global, &session)?;
     let shown = printer.shares_stderr();
     let flags = request.chosen.flags.clone();
-    let timeout = args.measuring.timeout.or(session.config.defaults.timeout);
+    let timeout = request.bench.measuring.timeout.or(session.config.defaults.timeout);
     let mut lab = Lab::new(session.cwd.clone(), flags, timeout, shown, interrupt, printer)?;
     choosing::warn(&mut lab, &session);
-    let head = git::head(&session.layout.root, &session.layout.folder);
     // What cannot be stored is found out before anything is built, or even asked of cargo.
     if let Some(label) = &request.label {
         baselines::prove_storable(&session.layout, label)?;
     }
+    if let Some(within) = &mut request.within {
+        within.look(&session, interrupt)?;
+    }
+    let head = git::head(&session.layout.root, &session.layout.folder);
     // What cargo has to be asked for first takes too long for a call that is to return at once.
-    if args.measuring.detach && !request.chosen.is_external(&session) {
+    if args.bench.measuring.detach && !request.chosen.is_external(&session) {
         return detach::start(&request.order(&session), interrupt);
     }
     let workspace = request.chosen.workspace(&mut lab, &session)?;
@@ -141,16 +158,16 @@ pub fn run(
     if let Some(refusal) = narrow_first(&entries, &request) {
         return Ok(refusal);
     }
-    args.measuring.expect_possible(&entries)?;
-    args.cargo.expect_builds(&entries)?;
-    if args.measuring.detach {
+    if let Some(within) = &request.within {
+        within.expect_same(&entries, request.measuring.expanded.is_some())?;
+    }
+    request.bench.measuring.expect_possible(&entries)?;
+    request.bench.cargo.expect_builds(&entries)?;
+    if args.bench.measuring.detach {
         return detach::start(&request.order(&session), interrupt);
     }
-    let job = Job { request: &request, label: &label, layout: &session.layout, entries: &entries, global };
-    let measured = job.measure(&mut lab, catalogue.workspace.as_ref(), head)?;
-    let previous = baselines::load(&session.layout, &label).ok();
-    let applied = advance(&session.layout, outcome(measured))?;
-    reply(applied, previous.map(|previous| previous.recorded_at).as_deref(), &session.layout)
+    let job = Job { args, request: &request, label: &label, session: &session, entries: &entries, global };
+    job.carry_out(&mut lab, catalogue.workspace.as_ref(), head)
 }
 
 /// Package version and commit; the version of the workspace when several packages are meant, the commit
@@ -209,31 +226,52 @@ fn narrow_first(entries: &[&Entry], request: &Request) -> Option<Reply> {
 
 /// Everything that is settled before measuring starts.
 struct Job<'a> {
+    args: &'a Args,
     request: &'a Request,
     label: &'a VersionLabel,
-    layout: &'a Layout,
+    session: &'a Session,
     entries: &'a [&'a Entry],
     global: &'a Global,
 }
 
 impl Job<'_> {
-    fn measure(
+    /// Measures and stores, and holds the machine until all of it is done.
+    fn carry_out(
         &self,
         lab: &mut Lab<'_>,
         workspace: Option<&Workspace>,
         head: Option<git::Head>,
-    ) -> Result<Measured, Failure> {
-        let run = self.global.run_id();
-        let target =
-            workspace.map_or_else(|| self.target_without_cargo(), |found| found.target_directory.clone());
-        let runs = target.join("perf/runs");
-        files::forget_unused(&runs, files::UNUSED);
-        let folder = runs.join(&run);
-        if let Some(supervised) = &self.global.supervised {
-            supervised.keeps_traces_in(&folder)?;
-        }
+    ) -> Result<Reply, Failure> {
         let measuring = &self.request.measuring;
-        let duration = &measuring.demand.duration;
+        self.announce(lab);
+        let place = Workplace::take(
+            lab,
+            self.session,
+            self.global,
+            workspace,
+            ("baseline", self.entries[0]),
+            measuring.patience,
+        )?;
+        let standing = match &self.request.within {
+            Some(within) => {
+                within.found.make_current(&self.session.layout)?;
+                Standing::Within(within.investigation().id.clone())
+            }
+            None => Standing::Alone,
+        };
+        let measured = self.measure(lab, &place, workspace, head)?;
+        let previous = baselines::load(&self.session.layout, self.label).ok();
+        let approvals = phase::approvals(&measured);
+        let investigation = &self.args.investigation;
+        let interrupt = lab.interrupt;
+        let desk =
+            investigating::desk(self.session, standing, investigation, approvals, &place.slot, interrupt);
+        let applied = advance(&desk, phase::outcome(measured))?;
+        self.reply(&applied, previous.map(|previous| previous.recorded_at).as_deref())
+    }
+
+    fn announce(&self, lab: &mut Lab<'_>) {
+        let duration = &self.request.measuring.demand.duration;
         if self.entries.len() > 1 {
             lab.report(Event::Planned {
                 benches: self.entries.len(),
@@ -242,103 +280,85 @@ impl Job<'_> {
                 forks: None,
             });
         }
-        let slot = self.take_machine(lab, &run)?;
+    }
+
+    fn measure(
+        &self,
+        lab: &mut Lab<'_>,
+        place: &Workplace,
+        workspace: Option<&Workspace>,
+        head: Option<git::Head>,
+    ) -> Result<Measured, Failure> {
+        let started_at = clock::now_rfc3339();
+        let measuring = &self.request.measuring;
         let checkout =
             Checkout { dirty: head.as_ref().map(|head| head.dirty), commit: head.map(|head| head.commit) };
-        let mut environment = lab.environment(workspace, checkout, slot.waited)?;
+        let mut environment = lab.environment(workspace, checkout, place.slot.waited)?;
         if let Some(external) = self.entries.iter().find_map(|entry| entry.as_external()) {
             environment.build.runtime = lab.runtime_of(external)?;
         }
-        environment.context.doctor = Some(self.probe(lab)?);
+        environment.context.doctor = Some(workplace::probe(lab, measuring.noise_accepted.is_some())?);
+        let root = &self.session.layout.root;
         let mut benches = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
-            let bench_folder = folder.join(format!("bench-{}", index + 1));
-            let series = lab.measure(entry, &measuring.demand, &slot, &bench_folder);
-            benches.push(series.map_err(|failure| with_kept(failure, &bench_folder, &self.layout.root))?);
+            let folder = place.folder.join(format!("bench-{}", index + 1));
+            let series = lab.measure(entry, &measuring.demand, &place.slot, &folder);
+            benches.push(series.map_err(|failure| workplace::with_kept(failure, &folder, root))?);
         }
+        let within = self.request.within.as_ref();
+        let tree = within.map(|within| within.tree(self.session, lab.interrupt)).transpose()?;
         Ok(Measured {
             label: self.label.clone(),
             command: super::own_command(),
             repeated: self.global.repeated(),
-            duration: duration.clone(),
+            duration: measuring.demand.duration.clone(),
             expanded: measuring.expanded.clone(),
             noise_accepted: measuring.noise_accepted.clone(),
+            tree,
             environment,
             benches,
             user: host::user(),
+            started_at,
             recorded_at: clock::now_rfc3339(),
-            file: files::relative(&self.layout.baseline(self.label), &self.layout.root),
+            file: files::relative(&self.session.layout.baseline(self.label), root),
         })
     }
 
-    /// Where traces go when there is no workspace to say so.
-    fn target_without_cargo(&self) -> PathBuf {
-        std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| self.layout.root.join("target"), |folder| self.layout.root.join(folder))
-    }
-
-    /// Looks whether the machine is fit to measure; what disturbs is a warning, what makes a measurement
-    /// worthless refuses it. Returns the verdict.
-    fn probe(&self, lab: &mut Lab<'_>) -> Result<String, Failure> {
-        let found = lab.preflight(&Order::quick())?;
-        for text in found.warnings() {
-            lab.report(Event::Warning { text });
+    fn reply(&self, applied: &Applied, replaced: Option<&str>) -> Result<Reply, Failure> {
+        let layout = &self.session.layout;
+        let missing = || Failure::new(FailureKind::Bug, "a baseline phase stored no baseline");
+        let file: &PathBuf = applied.baseline_file.as_ref().ok_or_else(missing)?;
+        let Effect::Baseline(baseline) = &applied.outcome.effect else { return Err(missing()) };
+        let shown = files::relative(file, &layout.root);
+        let mut text = rendered::benches(baseline);
+        if let Some(before) = replaced {
+            let _ = writeln!(text, "replaces the baseline of this version recorded at {before}");
         }
-        match found.refusal() {
-            Some(failure) if self.request.measuring.noise_accepted.is_none() => Err(failure),
-            _ => Ok(found.verdict.name().to_owned()),
-        }
-    }
-
-    fn take_machine(&self, lab: &mut Lab<'_>, run: &str) -> Result<Slot, Failure> {
-        let doing = format!("cargo perf baseline of {}", self.entries[0].benchmark.name);
-        let interrupt = lab.interrupt;
-        Slot::acquire(run, &doing, self.request.measuring.patience, interrupt, |holder, waited| {
-            lab.report(Event::WaitingForMachine {
-                holder: holder.map(Holder::describe),
-                seconds: waited.as_secs_f64(),
-            });
+        let _ = writeln!(text, "stored in {shown} ({})", layout.reason);
+        let (status, next) = if let Some(noted) = &applied.noted {
+            text.push_str(&investigating::noted_text(noted));
+            investigating::standing(&noted.investigation, self.global)
+        } else {
+            text.push_str("no investigation is open, so nothing was logged and nothing committed\n");
+            (applied.outcome.status, applied.outcome.next.clone())
+        };
+        Ok(Reply {
+            command: "baseline",
+            phase: Some(applied.outcome.phase),
+            status,
+            baseline: Some(baseline.version.clone()),
+            findings: applied.outcome.findings.clone(),
+            next: Some(next),
+            result: json!({
+                "file": shown,
+                "state": {"reason": layout.reason},
+                "investigation": investigating::noted_json(applied),
+                "replaced": replaced,
+                "duration": baseline.duration,
+                "benches": baseline.benches.iter().map(rendered::series_json).collect::<Vec<_>>(),
+            }),
+            text,
+            end: End::Done,
         })
     }
-}
-
-/// Whatever was measured before a failure is named, so that nothing is lost.
-fn with_kept(failure: Failure, folder: &Path, root: &Path) -> Failure {
-    let forks = folder.join("forks.jsonl");
-    if failure.hint.is_some() || !forks.exists() {
-        return failure;
-    }
-    failure.hint(format!("the forks measured so far are kept in {}", files::relative(&forks, root)))
-}
-
-fn reply(applied: Applied, replaced: Option<&str>, layout: &Layout) -> Result<Reply, Failure> {
-    let Applied { outcome, baseline_file } = applied;
-    let missing = || Failure::new(FailureKind::Bug, "a baseline phase stored no baseline");
-    let baseline = outcome.baseline.ok_or_else(missing)?;
-    let file: PathBuf = baseline_file.ok_or_else(missing)?;
-    let shown = files::relative(&file, &layout.root);
-    let mut text = rendered::benches(&baseline);
-    if let Some(before) = replaced {
-        let _ = writeln!(text, "replaces the baseline of this version recorded at {before}");
-    }
-    let _ = writeln!(text, "stored in {shown} ({})", layout.reason);
-    text.push_str("no investigation is open, so nothing was logged and nothing committed\n");
-    Ok(Reply {
-        command: "baseline",
-        phase: Some(outcome.phase),
-        status: outcome.status,
-        baseline: Some(baseline.version.clone()),
-        findings: outcome.findings,
-        next: Some(outcome.next),
-        result: json!({
-            "file": shown,
-            "state": {"reason": layout.reason},
-            "investigation": null,
-            "replaced": replaced,
-            "duration": baseline.duration,
-            "benches": baseline.benches.iter().map(rendered::series_json).collect::<Vec<_>>(),
-        }),
-        text,
-        end: End::Done,
-    })
 }

@@ -21,6 +21,8 @@ enum Topic {
     Rules,
     /// The ten phases and their commands
     Phases,
+    /// How an investigation is driven, step by step
+    Investigation,
     /// What an exit code means
     ExitCodes,
     /// What a benchmark is told, and how it answers
@@ -38,6 +40,7 @@ impl Topic {
         match self {
             Self::Rules => rendered::rules(alone),
             Self::Phases => rendered::phases(&commands()),
+            Self::Investigation => rendered::investigation(),
             Self::ExitCodes => rendered::exit_codes(),
             Self::Contract => rendered::contract(),
             Self::Config => rendered::config(config::FILE, &keys()),

@@ -5,17 +5,21 @@ use crate::failure::Failure;
 use crate::lab::catalogue::Entry;
 use crate::lab::demand::Demand;
 use crate::model::bench::{HarnessKind, Precision};
-use crate::model::duration::{RunDuration, Waiver, parse_seconds, parse_timeout};
+use crate::model::duration::{FULL, RunDuration, parse_seconds, parse_timeout};
 use crate::model::external::External;
 use crate::model::metric::{Aggregate, MetricSpec, parse_declaration};
+use crate::model::waiver::Waiver;
 use crate::store::config::Config;
 use crate::sys::slot::Patience;
 use crate::sys::{clock, host};
 use std::path::Path;
 use std::time::Duration;
 
+/// Approves a run of less than sixty seconds; its value is stored as the approval.
+const ALLOW_SHORT: &str = "PERF_ALLOW_SHORT";
+
 /// How to measure.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct MeasuringArgs {
     /// Seconds that the samples must sum to (default: 60; fewer need --approve-short)
@@ -58,7 +62,7 @@ pub struct MeasuringArgs {
 const BENCH_FLAGS: [&str; 3] = ["package", "bench", "filter"];
 
 /// A command that is measured without being in perf.toml.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Choosing a command instead of a bench")]
 pub struct CommandArgs {
     /// Measure this command, which prints `PERF_METRICS`; split into words as a shell would
@@ -107,7 +111,9 @@ impl MeasuringArgs {
     /// # Errors
     /// `Usage` and `Rule`, naming the flag.
     pub fn checked(&self, config: &Config) -> Result<Measuring, Failure> {
-        let short = self.approve_short.as_deref().map(waiver);
+        let by_variable =
+            || by_variable(ALLOW_SHORT).filter(|_| self.duration.is_some_and(|asked| asked < FULL));
+        let short = self.approve_short.as_deref().map(waiver).or_else(by_variable);
         let duration = if self.runs.is_some() {
             if short.is_some() {
                 return Err(Failure::usage(
@@ -133,6 +139,22 @@ impl MeasuringArgs {
             noise_accepted,
             patience: if self.no_wait { Patience::NoWait } else { Patience::Wait },
         })
+    }
+
+    /// Takes from `before` what was not given here. A length is taken as a whole, with its approval.
+    pub fn complete(&mut self, before: &Self) {
+        let has_length = self.duration.is_some() || self.runs.is_some() || self.approve_short.is_some();
+        if !has_length {
+            self.duration = before.duration;
+            self.approve_short.clone_from(&before.approve_short);
+            self.runs = before.runs;
+            self.aggregate = before.aggregate;
+        }
+        self.param_value = self.param_value.take().or_else(|| before.param_value.clone());
+        self.timeout = self.timeout.or(before.timeout);
+        let named = |name: &str| self.metrics.iter().any(|(given, _)| given == name);
+        let more: Vec<_> = before.metrics.iter().filter(|(name, _)| !named(name)).cloned().collect();
+        self.metrics.extend(more);
     }
 
     /// The flags that a command printed for the user must repeat. Other approvals than that of a short
@@ -237,6 +259,12 @@ fn approval(reason: Option<&str>, flag: &str) -> Result<Option<Waiver>, Failure>
         return Err(Failure::usage(format!("{flag} needs a reason, which is stored with the result")));
     }
     Ok(reason.map(waiver))
+}
+
+/// The approval that a variable gives: it is recorded as any other one is.
+pub fn by_variable(name: &str) -> Option<Waiver> {
+    let value = std::env::var(name).ok().filter(|value| !["", "0"].contains(&value.trim()))?;
+    Some(waiver(&format!("{name}={value}")))
 }
 
 fn waiver(text: &str) -> Waiver {

@@ -1,6 +1,7 @@
 //! The command line: arguments in, one answer out, an exit code.
 
 pub mod arguments;
+pub mod asked;
 pub mod baseline;
 pub mod baselines;
 pub mod cancel;
@@ -10,12 +11,21 @@ pub mod detach;
 pub mod doctor;
 pub mod emit;
 pub mod guide;
+pub mod investigating;
 pub mod list;
+pub mod log;
 pub mod man;
 pub mod measuring;
+pub mod next;
+pub mod report;
 pub mod runs;
 pub mod session;
+pub mod setup;
+pub mod status;
+pub mod switch;
 pub mod wait;
+pub mod within;
+pub mod workplace;
 
 use crate::failure::{Failure, FailureKind};
 use crate::model::outcome::Phase;
@@ -52,11 +62,16 @@ pub struct CargoPerf {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it lives as long as the program")]
 enum Command {
     List(list::Args),
+    Setup(setup::Args),
     Baseline(baseline::Args),
     Baselines(baselines::Args),
+    Status(status::Args),
+    Next(next::Args),
+    Log(log::Args),
+    Report(report::Args),
+    Switch(switch::Args),
     Wait(wait::Args),
     Cancel(cancel::Args),
     Guide(guide::Args),
@@ -69,8 +84,14 @@ impl Command {
     fn name(&self) -> (&'static str, Option<Phase>) {
         match self {
             Self::List(_) => ("list", None),
+            Self::Setup(_) => ("setup", Some(Phase::Setup)),
             Self::Baseline(_) => ("baseline", Some(Phase::Baseline)),
             Self::Baselines(_) => ("baselines", None),
+            Self::Status(_) => ("status", None),
+            Self::Next(_) => ("next", None),
+            Self::Log(_) => ("log", None),
+            Self::Report(_) => ("report", None),
+            Self::Switch(_) => ("switch", None),
             Self::Wait(_) => ("wait", None),
             Self::Cancel(_) => ("cancel", None),
             Self::Guide(_) => ("guide", None),
@@ -83,8 +104,14 @@ impl Command {
     fn run(self, global: &Global, interrupt: &Interrupt, printer: &mut Printer) -> Result<Reply, Failure> {
         match self {
             Self::List(args) => list::run(&args, global, interrupt, printer),
+            Self::Setup(args) => setup::run(&args, global, interrupt, printer),
             Self::Baseline(args) => baseline::run(&args, global, interrupt, printer),
             Self::Baselines(args) => baselines::run(&args, global),
+            Self::Status(args) => status::run(&args, global),
+            Self::Next(args) => next::run(&args, global, interrupt, printer),
+            Self::Log(args) => log::run(&args, global),
+            Self::Report(args) => report::run(&args, global),
+            Self::Switch(args) => switch::run(&args, global),
             Self::Wait(args) => wait::run(&args, global, interrupt, printer),
             Self::Cancel(args) => cancel::run(&args, global, interrupt, printer),
             Self::Guide(args) => Ok(guide::run(&args)),

@@ -2,23 +2,9 @@
 //! and what stops work on a repository instead.
 
 use crate::failure::Failure;
+pub use crate::model::checkpoint::Mode;
 use git2::ErrorCode;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::io;
-
-/// Where checkpoint commits go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Onto what is checked out.
-    #[default]
-    Branch,
-    /// Onto a reference of their own, which no branch and no index shows.
-    Ref,
-    /// Nowhere.
-    Off,
-}
 
 /// Why there is no checkpoint commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,14 +187,5 @@ mod tests {
             }
         }
         assert_eq!(Reason::named("Off"), None);
-    }
-
-    #[test]
-    fn s49_modes_are_written_in_lower_case() {
-        let read = |text: &str| serde_json::from_str::<Mode>(text).ok();
-        assert_eq!(read("\"ref\""), Some(Mode::Ref));
-        assert_eq!(read("\"branch\""), Some(Mode::default()));
-        assert_eq!(read("\"off\""), Some(Mode::Off));
-        assert_eq!(read("\"Ref\""), None);
     }
 }

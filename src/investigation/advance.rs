@@ -1,13 +1,61 @@
 //! Applies the outcome of a phase. The only place where a phase changes anything that is stored.
 //!
-//! Without an investigation that is the baseline alone: there is no log and no checkpoint to write.
+//! Within an investigation that is one transaction of state, log and baseline, and then the commit that holds
+//! them. Without one it is the baseline alone: there is no log and no checkpoint to write.
 
+use super::dossier;
+use super::gate;
 use crate::failure::Failure;
+use crate::git::checkpoint::{self, Foreseen, Made, Mode, Order, Wanted};
+use crate::model::checkpoint::{CheckpointRecord, CheckpointState};
+use crate::model::investigation::{Approval, Effect, Investigation, PhaseRecord, PhaseStatus};
 use crate::model::label::VersionLabel;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Phase};
+use crate::model::section::Section;
+use crate::report::log;
 use crate::store::baselines;
+use crate::store::investigations::{self, Stored};
 use crate::store::layout::Layout;
+use crate::store::transaction::{Change, Guard, PATIENCE};
+use crate::sys::interrupt::Interrupt;
+use crate::sys::slot::Slot;
+use crate::sys::{clock, fault, files};
 use std::path::PathBuf;
+
+/// What the outcome of a phase belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// No investigation: nothing is logged.
+    Alone,
+    /// The current investigation, by its id.
+    Within(String),
+    /// A new one.
+    Opens {
+        /// Its id.
+        id: String,
+        /// Whether it may begin beside one that goes on, which is put aside.
+        beside: bool,
+    },
+}
+
+/// Where a phase is stored, and what was said about it.
+#[derive(Debug)]
+pub struct Desk<'a> {
+    /// The state folder.
+    pub layout: &'a Layout,
+    /// What it belongs to.
+    pub standing: Standing,
+    /// What the user said in this phase, word for word.
+    pub quote: Option<String>,
+    /// What was approved against rules.
+    pub approvals: Vec<Approval>,
+    /// Where commits go.
+    pub mode: Mode,
+    /// The machine, taken: nothing is committed while somebody else measures.
+    pub slot: &'a Slot,
+    /// Signals to us.
+    pub interrupt: &'a Interrupt,
+}
 
 /// What was stored.
 #[derive(Debug)]
@@ -16,16 +64,286 @@ pub struct Applied {
     pub outcome: Outcome,
     /// The baseline's file, when there is one.
     pub baseline_file: Option<PathBuf>,
+    /// What became of the investigation.
+    pub noted: Option<Noted>,
+}
+
+/// What became of an investigation.
+#[derive(Debug)]
+pub struct Noted {
+    /// As it stands now.
+    pub investigation: Investigation,
+    /// The file of its log, relative to the root.
+    pub log: String,
+    /// The id of the commit, when there is one.
+    pub commit: Option<String>,
+    /// What a process that was killed had left, and what became of it.
+    pub repaired: Option<String>,
+}
+
+impl Noted {
+    /// The record of the phase.
+    pub fn record(&self) -> Option<&PhaseRecord> {
+        self.investigation.phases.last()
+    }
+
+    /// The commit, or why there is none.
+    pub fn checkpoint(&self) -> Option<&CheckpointRecord> {
+        self.record()?.checkpoint.as_ref()
+    }
 }
 
 /// Stores what `outcome` asks for.
-pub fn advance(layout: &Layout, outcome: Outcome) -> Result<Applied, Failure> {
-    let baseline_file = match &outcome.baseline {
-        Some(baseline) => {
-            let label = VersionLabel::new(&baseline.version)?;
-            Some(baselines::save(layout, &label, baseline.clone())?)
+///
+/// # Errors
+/// `State` when the investigation has changed meanwhile or cannot be read; `Environment` when the files cannot
+/// be written. Then nothing is stored.
+pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
+    if desk.standing == Standing::Alone {
+        let baseline_file = match &outcome.effect {
+            Effect::Baseline(baseline) => {
+                let label = VersionLabel::new(&baseline.version)?;
+                Some(baselines::save(desk.layout, &label, baseline.as_ref().clone())?)
+            }
+            _ => None,
+        };
+        return Ok(Applied { outcome, baseline_file, noted: None });
+    }
+    let guard = Guard::take(&desk.layout.folder, PATIENCE)?;
+    let (mut stored, mut change) = desk.begin(&guard, outcome.phase)?;
+    let mut baseline_file = None;
+    if let Effect::Baseline(baseline) = &outcome.effect {
+        let label = VersionLabel::new(&baseline.version)?;
+        let prepared = baselines::prepare(desk.layout, &label, baseline.as_ref().clone())?;
+        change = change.write(prepared.name.clone(), prepared.bytes);
+        baseline_file = Some(desk.layout.baseline(&label));
+    }
+    let shown = baseline_file.as_ref().map(|file| files::relative(file, &desk.layout.root));
+    let now = clock::now_rfc3339();
+    let open = &mut stored.investigation;
+    open.apply(outcome.phase, &outcome.effect, shown);
+    open.approvals.extend(desk.approvals.iter().cloned());
+    let checkpoint = desk.foresee(open, &outcome)?;
+    let section = desk.section(open, &outcome, &now);
+    let text = log::render(&section);
+    open.note(record(&outcome, &now, &text, checkpoint), &now);
+    let log_name = investigations::log_name(&open.id);
+    let before = guard.read(&log_name)?.unwrap_or_else(|| log::opening(&open.id).into_bytes());
+    change = change.write(log_name.clone(), appended(before, &text));
+    guard.apply(investigations::write(change, &stored)?)?;
+    stored.foreign = None;
+    fault::point("state, log and results");
+    let commit = desk.commit(&guard, &mut stored, &now)?;
+    if let Effect::Baseline(baseline) = &outcome.effect {
+        baselines::forget_unnamed(desk.layout, &VersionLabel::new(&baseline.version)?)?;
+    }
+    let repaired = guard.repaired().map(ToString::to_string);
+    let log = files::relative(&desk.layout.folder.join(&log_name), &desk.layout.root);
+    let noted = Noted { investigation: stored.investigation, log, commit, repaired };
+    Ok(Applied { outcome, baseline_file, noted: Some(noted) })
+}
+
+impl Desk<'_> {
+    /// The state to change, and what has to change besides.
+    fn begin(&self, guard: &Guard, phase: Phase) -> Result<(Stored, Change), Failure> {
+        let current = investigations::current_of(guard, self.layout)?;
+        match &self.standing {
+            Standing::Opens { id, beside } => {
+                let change = match &current {
+                    Some(live) if live.investigation.is_live() && !beside => {
+                        return Err(Failure::state(format!(
+                            "{} was opened meanwhile",
+                            live.investigation.id
+                        ))
+                        .hint("`cargo perf status` shows it; begin beside it with --id"));
+                    }
+                    Some(other) => investigations::park(Change::new(), other)?,
+                    None => Change::new(),
+                };
+                let investigation = Investigation::new(id, &clock::now_rfc3339());
+                Ok((Stored { investigation, foreign: None }, change))
+            }
+            Standing::Within(id) => {
+                let stored = dossier::unchanged(current, id, phase)?;
+                gate::pass(&stored.investigation, phase, &[])?;
+                let mut stored = stored;
+                self.mend(guard, &mut stored)?;
+                Ok((stored, Change::new()))
+            }
+            Standing::Alone => Err(Failure::new(
+                crate::failure::FailureKind::Bug,
+                "a phase without an investigation has no state",
+            )),
         }
-        None => None,
+    }
+
+    fn section(&self, open: &Investigation, outcome: &Outcome, now: &str) -> Section {
+        let of_setup = open.quote.clone().unwrap_or_default();
+        let own = if outcome.phase == Phase::Setup { Some(of_setup.clone()) } else { self.quote.clone() };
+        let repeated = own.is_none();
+        let identity = [format!("Investigation: {}", open.id)];
+        Section {
+            phase: outcome.phase,
+            date: now[..10.min(now.len())].to_owned(),
+            quote: own.unwrap_or(of_setup),
+            repeated,
+            summary: identity.into_iter().chain(outcome.summary.iter().cloned()).collect(),
+            evidence: outcome.evidence.clone(),
+            decision: outcome.decision.clone(),
+            rules: outcome.rules.clone(),
+        }
+    }
+
+    fn order<'o>(&'o self, subject: &'o str, reference: &'o str) -> Order<'o> {
+        Order {
+            root: &self.layout.root,
+            state_folder: &self.layout.folder,
+            subject,
+            mode: self.mode,
+            ref_name: reference,
+        }
+    }
+
+    /// The commit that will be made, as far as that can be told before.
+    fn foresee(&self, open: &Investigation, outcome: &Outcome) -> Result<CheckpointRecord, Failure> {
+        let version = open.benchmark.as_ref().map(|benchmark| benchmark.version.as_str());
+        let subject = checkpoint::subject(outcome.phase.name(), &open.id, version, outcome.delta.as_deref());
+        let reference = checkpoint::reference(&open.id);
+        let foreseen = checkpoint::foresee(&self.order(&subject, &reference))?;
+        let on_ref = (self.mode == Mode::Ref).then_some(reference);
+        Ok(match foreseen {
+            Foreseen::Commit { parent, .. } => CheckpointRecord {
+                state: CheckpointState::Commit,
+                reason: None,
+                subject,
+                parent,
+                reference: on_ref,
+            },
+            Foreseen::None(reason) => CheckpointRecord {
+                state: CheckpointState::None,
+                reason: Some(reason.name().to_owned()),
+                subject,
+                parent: None,
+                reference: None,
+            },
+        })
+    }
+
+    /// Makes the commit that the last record names; when that cannot be, the record says why. Returns its id.
+    fn commit(&self, guard: &Guard, stored: &mut Stored, now: &str) -> Result<Option<String>, Failure> {
+        let Some(planned) = stored.investigation.phases.last().and_then(|record| record.checkpoint.clone())
+        else {
+            return Ok(None);
+        };
+        if planned.state == CheckpointState::None {
+            return Ok(None);
+        }
+        let reference = checkpoint::reference(&stored.investigation.id);
+        let made = checkpoint::commit(&self.order(&planned.subject, &reference), self.interrupt)?;
+        let actual = match &made {
+            Made::Commit { parent, .. } => CheckpointRecord { parent: parent.clone(), ..planned.clone() },
+            Made::None(reason) => CheckpointRecord {
+                state: CheckpointState::None,
+                reason: Some(reason.name().to_owned()),
+                parent: None,
+                reference: None,
+                ..planned.clone()
+            },
+        };
+        if actual != planned
+            && let Some(record) = stored.investigation.phases.last_mut()
+        {
+            record.checkpoint = Some(actual);
+            stored.investigation.touch(now);
+            fault::point("commit that is recorded otherwise");
+            guard.apply(investigations::write(Change::new(), stored)?)?;
+        }
+        Ok(match made {
+            Made::Commit { id, .. } => Some(id),
+            Made::None(_) => None,
+        })
+    }
+
+    /// Makes the commit of the phase before, when the process that should have made it was ended.
+    fn mend(&self, guard: &Guard, stored: &mut Stored) -> Result<(), Failure> {
+        if !is_lost(self.layout, self.mode, &stored.investigation) {
+            return Ok(());
+        }
+        let now = clock::now_rfc3339();
+        let open = &mut stored.investigation;
+        let reference = checkpoint::reference(&open.id);
+        if let Some(record) = open.phases.last_mut().and_then(|record| record.checkpoint.as_mut()) {
+            let subject = record.subject.clone();
+            if let Foreseen::Commit { parent, .. } = checkpoint::foresee(&self.order(&subject, &reference))? {
+                record.parent = parent;
+            }
+        }
+        open.touch(&now);
+        guard.apply(investigations::write(Change::new(), stored)?)?;
+        self.commit(guard, stored, &now).map(|_| ())
+    }
+}
+
+/// Whether the last phase should have a commit, has none, and its files are in no commit either: the process
+/// was ended in between.
+pub fn is_lost(layout: &Layout, mode: Mode, investigation: &Investigation) -> bool {
+    let last = investigation.phases.last().and_then(|record| record.checkpoint.as_ref());
+    let Some(record) = last.filter(|record| record.state == CheckpointState::Commit) else { return false };
+    let reference = checkpoint::reference(&investigation.id);
+    let order = Order {
+        root: &layout.root,
+        state_folder: &layout.folder,
+        subject: &record.subject,
+        mode,
+        ref_name: &reference,
     };
-    Ok(Applied { outcome, baseline_file })
+    !checkpoint::is_committed(&order) && commits_of(layout, investigation).last().is_none_or(Option::is_none)
+}
+
+/// The ids of the commits of all phases, in their order, where there are some.
+pub fn commits_of(layout: &Layout, investigation: &Investigation) -> Vec<Option<String>> {
+    let mut places = Vec::new();
+    let mut wanted = Vec::new();
+    for (place, record) in investigation.phases.iter().enumerate() {
+        let named = record.checkpoint.as_ref().filter(|found| found.state == CheckpointState::Commit);
+        if let Some(found) = named {
+            places.push(place);
+            wanted.push(Wanted { subject: &found.subject, parent: found.parent.as_deref() });
+        }
+    }
+    let found = checkpoint::find(&layout.root, &wanted, &checkpoint::reference(&investigation.id));
+    let mut commits = vec![None; investigation.phases.len()];
+    for (place, commit) in places.into_iter().zip(found) {
+        commits[place] = commit;
+    }
+    commits
+}
+
+fn record(outcome: &Outcome, now: &str, section: &str, checkpoint: CheckpointRecord) -> PhaseRecord {
+    let skipped = match &outcome.effect {
+        Effect::Skip(waiver) => Some(waiver.text.clone()),
+        _ => None,
+    };
+    PhaseRecord {
+        phase: outcome.phase,
+        status: if skipped.is_some() { PhaseStatus::Skipped } else { PhaseStatus::Complete },
+        started_at: outcome.started_at.clone(),
+        finished_at: now.to_owned(),
+        reason: skipped,
+        findings: outcome.findings.clone(),
+        evidence: outcome.evidence.clone(),
+        rules: outcome.rules.clone(),
+        section_sha256: Some(files::sha256_bytes(section.as_bytes())),
+        checkpoint: Some(checkpoint),
+        other: serde_json::Map::new(),
+    }
+}
+
+/// The log with one section more; whatever somebody wrote at its end is a line of its own.
+fn appended(mut log: Vec<u8>, section: &str) -> Vec<u8> {
+    if log.last().is_some_and(|last| *last != b'\n') {
+        log.push(b'\n');
+    }
+    log.extend_from_slice(section.as_bytes());
+    log
 }

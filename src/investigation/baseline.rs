@@ -1,20 +1,23 @@
 //! Phase 2: what a set of measured series means as a baseline.
 
+use crate::git::clean::CleanTree;
 use crate::lab::doubt::over_limit;
 use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration, ProgramRuns, SCHEMA};
-use crate::model::duration::{RunDuration, Waiver};
+use crate::model::duration::RunDuration;
 use crate::model::environment::Environment;
 use crate::model::format::CURRENT;
+use crate::model::investigation::{Approval, Approved, Effect};
 use crate::model::label::VersionLabel;
 use crate::model::metric::{MetricName, MetricValues};
-use crate::model::outcome::{Finding, NextStep, Outcome, Phase, Status};
+use crate::model::outcome::{Finding, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
+use crate::model::rules::{Rule, RuleCheck};
 use crate::model::units;
+use crate::model::waiver::Waiver;
+use crate::sys::invocation::quote;
 use std::collections::BTreeMap;
 
 /// Findings beyond five are noise.
 const MOST_FINDINGS: usize = 5;
-/// A process that computes for less than this share of its time mostly waits.
-const PADDED_BELOW: f64 = 0.1;
 
 /// What was measured, and by which command.
 #[derive(Debug)]
@@ -31,16 +34,60 @@ pub struct Measured {
     pub expanded: Option<Waiver>,
     /// The approval of series that disagree with themselves.
     pub noise_accepted: Option<Waiver>,
+    /// What the tree was like; only an investigation asks for that.
+    pub tree: Option<Tree>,
     /// Where it was measured.
     pub environment: Environment,
     /// The series.
     pub benches: Vec<BenchSeries>,
     /// Who runs this.
     pub user: String,
+    /// When it began, RFC 3339.
+    pub started_at: String,
     /// The time of storing, RFC 3339.
     pub recorded_at: String,
     /// Where the baseline will be stored, relative to the root, for evidence pointers.
     pub file: String,
+}
+
+/// The tree that was measured. The sources were the same before and after, else there is no result.
+#[derive(Debug)]
+pub enum Tree {
+    /// That of a commit, apart from state.
+    Clean(CleanTree),
+    /// With changes that are in no commit.
+    Dirty {
+        /// The paths.
+        what: String,
+        /// The approval.
+        waiver: Waiver,
+    },
+    /// No repository can tell.
+    NoRepository,
+}
+
+impl Tree {
+    fn describe(&self) -> String {
+        match self {
+            Self::Clean(clean) => match clean.commit() {
+                Some(commit) => {
+                    format!("those of commit {}, the same before and after", &commit[..7.min(commit.len())])
+                }
+                None => "no files at all".to_owned(),
+            },
+            Self::Dirty { what, .. } => {
+                format!("the same before and after, with changes in no commit: {what}")
+            }
+            Self::NoRepository => "not proven, there is no git repository".to_owned(),
+        }
+    }
+
+    fn waiver(&self) -> Option<&Waiver> {
+        match self {
+            Self::Dirty { waiver, .. } => Some(waiver),
+            Self::Clean(_) | Self::NoRepository => None,
+        }
+    }
 }
 
 /// The outcome of the phase.
@@ -51,10 +98,121 @@ pub fn outcome(measured: Measured) -> Outcome {
     Outcome {
         phase: Phase::Baseline,
         status: Status::Complete,
+        started_at: measured.started_at.clone(),
         findings,
+        summary: summary(&measured),
+        decision: None,
+        evidence: evidence(&measured),
+        rules: rules(&measured),
+        delta: delta(&measured),
         next: NextStep::Argv(next),
-        baseline: Some(document(measured)),
+        effect: Effect::Baseline(Box::new(document(measured))),
     }
+}
+
+/// What was approved against a rule.
+pub fn approvals(measured: &Measured) -> Vec<Approval> {
+    let short = measured.duration.waiver().cloned().or_else(|| approved_runs(measured));
+    let given = [
+        (Approved::Short, short),
+        (Approved::Expand, measured.expanded.clone()),
+        (Approved::Noise, measured.noise_accepted.clone()),
+        (Approved::Dirty, measured.tree.as_ref().and_then(Tree::waiver).cloned()),
+    ];
+    let approval = |(what, waiver): (Approved, Option<Waiver>)| {
+        Some(Approval { what, phase: Phase::Baseline, waiver: waiver? })
+    };
+    given.into_iter().filter_map(approval).collect()
+}
+
+/// What was done, for the log.
+fn summary(measured: &Measured) -> Vec<String> {
+    let mut lines = vec![format!("Version: {}", measured.label)];
+    for series in &measured.benches {
+        let scenarios: std::collections::BTreeSet<&str> =
+            series.metrics.iter().filter_map(|metric| metric.scenario.as_deref()).collect();
+        let scenarios: Vec<&str> = scenarios.into_iter().collect();
+        lines.push(format!("Benchmark: {}", series.bench));
+        if let Some(argv) = &series.command {
+            lines.push(format!(
+                "Benchmark command: {}",
+                argv.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+            ));
+        }
+        lines.push(format!("Results: {}", result(series).0));
+        lines.push(format!("Warm-up: {:.1} s", series.totals.warm_up_s));
+        if let Some(ProgramRuns::Oneshot { runs, aggregate }) = series.runs {
+            lines.push(format!("Runs: {runs}, of which the {} counts", aggregate.name()));
+        }
+        if !scenarios.is_empty() {
+            lines.push(format!("Scenarios: {}", scenarios.join(", ")));
+        }
+        lines.extend(doubts(series).into_iter().map(|(text, _)| format!("Note: {text}")));
+    }
+    if let Some(tree) = &measured.tree {
+        lines.push(format!("Sources: {}", tree.describe()));
+    }
+    lines
+}
+
+fn evidence(measured: &Measured) -> Vec<Pointer> {
+    let command = Pointer::new(
+        PointerKind::Command,
+        measured.command.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
+    );
+    let file = Pointer::new(PointerKind::File, measured.file.clone());
+    let series = (0..measured.benches.len())
+        .map(|index| Pointer::new(PointerKind::File, format!("{}#/benches/{index}", measured.file)));
+    let commit = measured.environment.context.commit.as_ref();
+    let commit = commit.map(|commit| Pointer::new(PointerKind::Commit, commit.clone()));
+    [command, file].into_iter().chain(series).chain(commit).collect()
+}
+
+/// The result in a few words.
+fn delta(measured: &Measured) -> Option<String> {
+    let series = measured.benches.first()?;
+    let more = measured.benches.len() - 1;
+    let words = result(series).0;
+    let words = words.split(", ").next().unwrap_or_default().to_owned();
+    Some(if more == 0 { words } else { format!("{words} and {more} more") })
+}
+
+/// What became of each rule. Those that can be broken here have refused before, or were waived.
+fn rules(measured: &Measured) -> Vec<RuleCheck> {
+    let short = measured.duration.waiver().cloned().or_else(|| approved_runs(measured));
+    let totals = |of: fn(&BenchSeries) -> f64| measured.benches.iter().map(of).fold(f64::INFINITY, f64::min);
+    let measured_s = totals(|series| series.totals.measured_s);
+    let reruns: usize = measured.benches.iter().map(|series| series.rejected.len()).sum();
+    let name = |series: &BenchSeries| series.bench.id.clone();
+    let names: Vec<String> = measured.benches.iter().map(name).collect();
+    Rule::ALL
+        .map(|rule| match rule {
+            Rule::Sequential => rule.pass("the lock of the machine was held, and nothing is left running"),
+            Rule::SixtySeconds => match &short {
+                Some(waiver) => rule.waived(waiver),
+                None => rule.pass(format!("{measured_s:.1} s measured")),
+            },
+            Rule::OneChange => rule.not_applicable("nothing was changed"),
+            Rule::NarrowFirst => match &measured.expanded {
+                Some(waiver) => rule.waived(waiver),
+                None => rule.pass(format!("one benchmark: {}", names.join(", "))),
+            },
+            Rule::Verify => match &measured.noise_accepted {
+                Some(waiver) => rule.waived(waiver),
+                None => rule.pass(format!("measured again {}", units::count(reruns, "time"))),
+            },
+            Rule::CleanBaseline => match &measured.tree {
+                Some(Tree::Dirty { waiver, .. }) => rule.waived(waiver),
+                Some(tree @ Tree::Clean(_)) => rule.pass(format!("sources are {}", tree.describe())),
+                Some(Tree::NoRepository) => rule.not_applicable("there is no git repository to prove it by"),
+                None => rule.not_applicable("no investigation asked for it"),
+            },
+            Rule::MinimalResources => rule.pass("output bounded, traces below the target folder only"),
+            Rule::HistoryFirst => rule.not_applicable("nothing is explained or changed yet"),
+            Rule::ClearTerms => rule.pass("each value has its unit, each view its definition"),
+            Rule::LogAndCheckpoint => rule.pass("this section, and the commit that holds it"),
+        })
+        .to_vec()
 }
 
 fn document(measured: Measured) -> Baseline {
@@ -70,6 +228,7 @@ fn document(measured: Measured) -> Baseline {
         duration: MeasuredDuration { required_s: measured.duration.measured().as_secs_f64(), waiver },
         expanded: measured.expanded,
         noise_accepted: measured.noise_accepted,
+        padded: measured.benches.iter().any(BenchSeries::is_padded),
         env: measured.environment,
         benches: measured.benches,
     }
@@ -167,7 +326,7 @@ fn doubts(series: &BenchSeries) -> Vec<(String, &'static str)> {
     if series.runs.is_some_and(|runs| matches!(runs, ProgramRuns::Duration { .. })) {
         add("its deviation is unknown, it was measured once".to_owned(), "runs");
     }
-    if series.totals.active_share < PADDED_BELOW {
+    if series.is_padded() {
         let share = units::share(series.totals.active_share);
         add(format!("padded, it computes for {share} of its time only"), "totals/active_share");
     }

@@ -1,4 +1,10 @@
-//! The method: phases as functions that return an `Outcome`, and the one function that applies it.
+//! The method: phases that turn what was done into outcomes, and the one place that stores them.
 
 pub mod advance;
 pub mod baseline;
+pub mod dossier;
+pub mod evidence;
+pub mod gate;
+pub mod needs;
+pub mod setup;
+pub mod skip;

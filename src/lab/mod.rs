@@ -21,6 +21,7 @@ pub mod series;
 pub mod toolchain;
 pub mod tools;
 mod traces;
+pub mod trial;
 
 use crate::bench::selection::CargoFlags;
 use crate::failure::{Context, Failure, FailureKind};

@@ -16,6 +16,7 @@ use crate::bench::{command_line, own};
 use crate::failure::Failure;
 use crate::model::baseline::{Accounting, BenchSeries, Fork, ProgramRuns, Totals};
 use crate::model::event::{Event, Listener};
+use crate::model::metric::MetricValues;
 use crate::model::noise::Block;
 use crate::sys::files;
 use crate::sys::invocation::{Invocation, Output};
@@ -27,6 +28,8 @@ use std::time::{Duration, Instant};
 
 /// Output of one run that may go to disk; what is beyond is read all the same.
 const LOG_LIMIT: u64 = 16 << 20;
+/// What a program is asked for that is only tried.
+const TRIAL: Duration = Duration::from_secs(1);
 /// A program gets this many times what it was asked for before it is ended.
 const PATIENCE: f64 = 10.0;
 
@@ -82,6 +85,30 @@ impl Lab<'_> {
             runs.push(run);
         }
         job.finish(&tried, runs, &metrics, started.elapsed(), watch.finish())
+    }
+
+    /// Runs the program once in the way in which it will be measured, for a second at most when it is one that
+    /// repeats its work, and returns its metrics and its wall time in seconds.
+    ///
+    /// # Errors
+    /// As [`Lab::program_series`], apart from its length and what it computes.
+    pub(super) fn try_whole_program(
+        &mut self,
+        entry: &Entry,
+        demand: &Demand,
+        slot: &Slot,
+        folder: &Path,
+    ) -> Result<(MetricValues, f64), Failure> {
+        if let Program::External(external) = &entry.program {
+            command_line::find_program(external)?;
+        }
+        let mode = match demand.runs {
+            Some(_) => RunMode::Oneshot,
+            None => RunMode::Duration { measured: demand.duration.measured().min(TRIAL), warm_up: None },
+        };
+        let job = Job { entry, demand, slot, folder, warm_up: None };
+        let run = self.run_program(&job, mode, "trial", &mut Watch::start())?;
+        Ok((run.found.values, run.fork.wall_s))
     }
 
     /// The run that does not count: it warms up, and it shows what is wrong before a minute is spent.
@@ -313,7 +340,7 @@ fn patience(mode: RunMode) -> Duration {
 }
 
 /// The hash of the program itself, as far as it is one file; what it loads is not in it.
-fn external_sha256(external: &crate::model::external::External) -> Option<String> {
+pub fn external_sha256(external: &crate::model::external::External) -> Option<String> {
     let program = command_line::find_program(external).ok()?;
     files::sha256(&program).ok()
 }

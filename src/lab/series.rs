@@ -286,7 +286,7 @@ pub fn rejected(series: BenchSeries, reason: String) -> RejectedSeries {
 }
 
 /// The low end of a fork; a harness that tells only one number tells both ends with it.
-fn low(fork: &Fork) -> Option<f64> {
+pub fn low(fork: &Fork) -> Option<f64> {
     fork.min.or(fork.median)
 }
 

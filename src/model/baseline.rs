@@ -1,18 +1,21 @@
 //! A stored baseline: the document `baselines/<version>.json`.
 
 use super::bench::{BenchName, HarnessKind, Precision, Throughput};
-use super::duration::Waiver;
 use super::environment::Environment;
 use super::format::SchemaVersion;
 use super::metric::{Aggregate, Direction, MetricValues};
 use super::noise::{Block, Cause, ForkEvidence};
 use super::samples::{CodedSamples, Sampling};
+use super::waiver::Waiver;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The name of the document's schema.
 pub const SCHEMA: &str = "cargo-perf/baseline";
+
+/// A process that computes for less than this share of its time mostly waits.
+const PADDED_BELOW: f64 = 0.1;
 
 /// Everything that was measured for one version, with the raw samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,10 +44,21 @@ pub struct Baseline {
     /// Why a series that disagrees with itself was stored all the same, in the user's words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub noise_accepted: Option<Waiver>,
+    /// Whether a bench computes for less than a tenth of its time: then its numbers are mostly those of
+    /// waiting, and later phases refuse it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub padded: bool,
     /// The environment.
     pub env: Environment,
     /// The benches.
     pub benches: Vec<BenchSeries>,
+}
+
+impl BenchSeries {
+    /// Whether it computes for less than a tenth of its time, and waits for the rest.
+    pub fn is_padded(&self) -> bool {
+        self.totals.active_share < PADDED_BELOW
+    }
 }
 
 /// How long was to be measured, and who allowed less than sixty seconds.

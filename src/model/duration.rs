@@ -1,9 +1,8 @@
 //! How long is measured: the rule of sixty seconds as a type.
 
 use super::rules::Rule;
+use super::waiver::Waiver;
 use crate::failure::Failure;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Measured time that the second rule asks for, per series.
@@ -12,17 +11,6 @@ pub const FULL: Duration = Duration::from_secs(60);
 pub const FULL_WARM_UP: Duration = Duration::from_secs(10);
 /// Below this nothing is measured, only started.
 const SHORTEST: Duration = Duration::from_millis(100);
-
-/// An approval to measure for less than the rule asks, stored with everything it led to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Waiver {
-    /// Who approved.
-    pub who: String,
-    /// Why, in their own words.
-    pub text: String,
-    /// When, RFC 3339 in UTC.
-    pub when: String,
-}
 
 /// A measured time that the rules allow.
 #[derive(Debug, Clone, PartialEq)]

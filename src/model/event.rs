@@ -86,6 +86,11 @@ pub enum Event {
         /// What helps.
         hint: Option<String>,
     },
+    /// What is about to be done with the user's files.
+    Notice {
+        /// One sentence.
+        text: String,
+    },
     /// Something the user should know that stops nothing.
     Warning {
         /// One sentence.

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod bench;
+pub mod checkpoint;
 pub mod checkup;
 pub mod duration;
 pub mod environment;
@@ -9,10 +10,14 @@ pub mod event;
 pub mod external;
 pub mod format;
 pub mod gate;
+pub mod investigation;
 pub mod label;
 pub mod metric;
 pub mod noise;
 pub mod outcome;
 pub mod rules;
 pub mod samples;
+pub mod secrets;
+pub mod section;
 pub mod units;
+pub mod waiver;

@@ -1,10 +1,12 @@
 //! What a phase returns: data that one function applies and one place shows.
 
-use super::baseline::Baseline;
-use serde::Serialize;
+use super::investigation::Effect;
+use super::rules::RuleCheck;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The ten phases, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Scenario, success criteria, benchmark.
@@ -81,6 +83,22 @@ impl Phase {
         }
     }
 
+    /// The phase of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.name() == name)
+    }
+
+    /// The phase that comes next; none after the last.
+    pub fn after(self) -> Option<Self> {
+        Self::ALL.get(self.number()).copied()
+    }
+
+    /// Its heading in a log: the first letter is a capital, dashes are spaces.
+    pub fn heading(self) -> String {
+        let words = self.name().replace('-', " ");
+        words[..1].to_uppercase() + &words[1..]
+    }
+
     /// Its name in output and state.
     pub fn name(self) -> &'static str {
         match self {
@@ -99,7 +117,7 @@ impl Phase {
 }
 
 /// Where a command stands when it ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// More phases follow.
@@ -122,7 +140,7 @@ impl Status {
 }
 
 /// One result in words: a number, its unit, and where it can be checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The sentence.
     pub text: String,
@@ -147,12 +165,66 @@ pub struct Outcome {
     pub phase: Phase,
     /// How it ended.
     pub status: Status,
+    /// When it began, RFC 3339 in UTC.
+    pub started_at: String,
     /// At most five.
     pub findings: Vec<Finding>,
+    /// What was done, a line each, for the log.
+    pub summary: Vec<String>,
+    /// What was decided and why, where a phase decides.
+    pub decision: Option<String>,
+    /// Where it can be checked.
+    pub evidence: Vec<Pointer>,
+    /// What became of each rule, all ten in order.
+    pub rules: Vec<RuleCheck>,
+    /// The difference it made, in a few words, for the subject of its commit.
+    pub delta: Option<String>,
     /// What comes next.
     pub next: NextStep,
-    /// The baseline to store, when the phase made one.
-    pub baseline: Option<Baseline>,
+    /// What it changes in what is stored.
+    pub effect: Effect,
+}
+
+/// A place where something in a log can be checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pointer {
+    /// What the place is.
+    pub kind: PointerKind,
+    /// The place: a command, `path`, `path:line` or `path#/json/pointer` below the root, or a commit id.
+    pub target: String,
+}
+
+/// What a pointer points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PointerKind {
+    /// The command that was given.
+    Command,
+    /// A file, or a place in it.
+    File,
+    /// A commit of the repository.
+    Commit,
+}
+
+impl PointerKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Command, Self::File, Self::Commit];
+
+    /// Its word in a log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Command => "Command",
+            Self::File => "File",
+            Self::Commit => "Commit",
+        }
+    }
+}
+
+impl Pointer {
+    /// A pointer of `kind` to `target`.
+    pub fn new(kind: PointerKind, target: impl Into<String>) -> Self {
+        Self { kind, target: target.into() }
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 //!
 //! The one source of their texts. The table in `README.md` is compared with it by a test.
 
+use super::waiver::Waiver;
 use crate::failure::{Failure, FailureKind};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One of the ten rules, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// One benchmark at a time.
     Sequential,
@@ -29,6 +32,43 @@ pub enum Rule {
     ClearTerms,
     /// A record of every phase.
     LogAndCheckpoint,
+}
+
+/// What became of a rule in a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// It was checked and holds.
+    Pass,
+    /// The phase does nothing that it is about.
+    NotApplicable,
+    /// It does not hold, and somebody approved that.
+    Waived,
+}
+
+impl Kept {
+    /// All results.
+    pub const ALL: [Self; 3] = [Self::Pass, Self::NotApplicable, Self::Waived];
+
+    /// Its word in a log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::NotApplicable => "n.a.",
+            Self::Waived => "waived",
+        }
+    }
+}
+
+/// The check of one rule in one phase. A rule that is broken has no check: it refuses the phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RuleCheck {
+    /// The rule.
+    pub rule: Rule,
+    /// What became of it.
+    pub kept: Kept,
+    /// What was seen, or why it was waived.
+    pub reason: String,
 }
 
 /// How far this version keeps a promise.
@@ -108,6 +148,25 @@ impl Rule {
         self.entry().how
     }
 
+    /// It was checked and holds: what was seen.
+    pub fn pass(self, seen: impl Into<String>) -> RuleCheck {
+        RuleCheck { rule: self, kept: Kept::Pass, reason: seen.into() }
+    }
+
+    /// The phase does nothing that it is about.
+    pub fn not_applicable(self, why: impl Into<String>) -> RuleCheck {
+        RuleCheck { rule: self, kept: Kept::NotApplicable, reason: why.into() }
+    }
+
+    /// It does not hold, and `waiver` approved that.
+    pub fn waived(self, waiver: &Waiver) -> RuleCheck {
+        RuleCheck {
+            rule: self,
+            kept: Kept::Waived,
+            reason: format!("{}, approved by {}", waiver.text, waiver.who),
+        }
+    }
+
     /// The failure of a command that this rule refuses: `what` it refuses, after the rule's name.
     pub fn refuses(self, what: impl fmt::Display) -> Failure {
         Failure::new(FailureKind::Rule, format!("{self} refuses {what}"))
@@ -155,7 +214,7 @@ impl Rule {
                 title: "Clean baseline",
                 sentence: "Each experiment starts from one, with a clean tree",
                 enforced: Enforced::InPart,
-                how: "commit and uncommitted changes are recorded; refusing is planned",
+                how: "an investigation refuses a tree with changes in no commit, and sources that change meanwhile; experiments are planned",
             },
             Self::MinimalResources => Entry {
                 id: "minimal-resources",
@@ -175,15 +234,15 @@ impl Rule {
                 id: "clear-terms",
                 title: "Clear terms",
                 sentence: "Every metric has a name, a unit and a direction before it is judged",
-                enforced: Enforced::InPart,
-                how: "every value has its unit, every view its definition; `--metric` declares unit and direction; judging is planned",
+                enforced: Enforced::Fully,
+                how: "setup refuses conditions on metrics without unit and direction, which `--metric` declares",
             },
             Self::LogAndCheckpoint => Entry {
                 id: "log-and-checkpoint",
                 title: "Log and checkpoint",
                 sentence: "Each phase ends with a log entry and a commit",
-                enforced: Enforced::Planned,
-                how: "the output says that nothing was logged",
+                enforced: Enforced::Fully,
+                how: "state, log and results change together, then they are committed; without an investigation the output says that nothing was logged",
             },
         }
     }

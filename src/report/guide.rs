@@ -129,6 +129,72 @@ fn phase_json(phase: Phase, state: &str, known: &[String]) -> Value {
     })
 }
 
+/// How an investigation is driven, as far as this version goes: each step, its command, and what comes of it.
+const STEPS: [(&str, &[&str], &str); 7] = [
+    ("find the id of a benchmark", &["list"], "one line each; perf.toml adds external commands"),
+    (
+        "settle what is asked",
+        &[
+            "setup",
+            "--scenario",
+            "SCENARIO",
+            "--quote",
+            "QUOTE",
+            "--success",
+            "CONDITION",
+            "--version",
+            "VERSION",
+            "--filter",
+            "ID",
+            "--detach",
+        ],
+        "tries the benchmark once; `result.run` is the id of the detached run",
+    ),
+    (
+        "wait for it",
+        &["wait", "--timeout", "45s"],
+        "exit code 75: it still runs, wait again; else its own answer",
+    ),
+    ("measure the baseline", &["baseline", "--detach"], "commit your changes first: the tree must be clean"),
+    ("wait for it", &["wait", "--timeout", "45s"], "as before"),
+    ("go on", &["next"], "carries out the next phase, or asks for what it lacks with exit code 6"),
+    (
+        "check the evidence",
+        &["log", "--check"],
+        "exit code 10 when something of it is missing or was changed",
+    ),
+];
+
+/// How an investigation is driven.
+pub fn investigation() -> Part {
+    let mut text = "Investigation: one question on its way through the phases, each with a section in the log and a commit\n\
+                    A condition compares metrics, as in 'cost <= baseline * 0.9' or 'p99_ms < 50'; benches have cost and\n\
+                    felt, programs what they print, with --metric NAME:UNIT:lower|higher. QUOTE is what the user said.\n"
+        .to_owned();
+    for (number, (what, words, then)) in (1..).zip(STEPS) {
+        let _ = writeln!(text, "{number:>4}  {what}: {then}\n        cargo perf {}", words.join(" "));
+    }
+    text.push_str(
+        "  A phase is left out with `cargo perf next --skip-phase 'PHASE=why'`; setup, baseline, decision and\n  \
+           consolidation are not. `cargo perf status` shows where it stands, --resume --id ID goes on with another.\n",
+    );
+    let steps: Vec<Value> = STEPS
+        .iter()
+        .map(|(what, words, then)| {
+            let argv: Vec<&str> = ["cargo", "perf"].iter().chain(*words).copied().collect();
+            json!({"step": what, "argv": argv, "then": then})
+        })
+        .collect();
+    let placeholders = json!({
+        "SCENARIO": "what should be faster, in which situation",
+        "QUOTE": "what the user asked for, word for word",
+        "CONDITION": "when it is fast enough, as in 'cost <= baseline * 0.9'",
+        "VERSION": "a label of letters, digits, '.', '_', '+' and '-'",
+        "ID": "the id of a benchmark, from `list`",
+    });
+    Part { text, json: json!({"steps": steps, "placeholders": placeholders}) }
+}
+
 /// The exit codes.
 pub fn exit_codes() -> Part {
     let mut text = "Exit codes, with the kind of failure in `error.kind`\n".to_owned();

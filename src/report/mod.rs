@@ -5,5 +5,7 @@ pub mod block;
 pub mod doctor;
 pub mod envelope;
 pub mod guide;
+pub mod investigation;
 pub mod listing;
+pub mod log;
 pub mod reply;

@@ -1,6 +1,7 @@
 //! `perf.toml`, the configuration at the root. Everything in it also has a flag.
 
 use crate::failure::{Context, Failure, FailureKind};
+use crate::model::checkpoint::Mode;
 use crate::model::duration::{self, parse_seconds, parse_timeout};
 use crate::model::metric::MetricSpec;
 use crate::model::rules::Rule;
@@ -20,6 +21,10 @@ pub const FILE: &str = "perf.toml";
 pub struct Config {
     /// The folder that holds `perf/`, relative to the root or absolute; also `--state-dir`.
     pub state_dir: Option<String>,
+    /// Where the commit of each phase goes: `branch`, `ref` for a reference of its own, or `off`; also
+    /// `--checkpoint`.
+    #[serde(default)]
+    pub checkpoint: Mode,
     /// What is meant when a flag is not given.
     #[serde(default)]
     pub defaults: Defaults,

@@ -3,6 +3,7 @@
 pub mod baselines;
 mod change;
 pub mod config;
+pub mod investigations;
 mod journal;
 pub mod layout;
 mod lock;

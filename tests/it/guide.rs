@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-const TOPICS: [&str; 5] = ["rules", "phases", "exit-codes", "contract", "config"];
+const TOPICS: [&str; 6] = ["rules", "phases", "investigation", "exit-codes", "contract", "config"];
 
 pub fn trials() -> Vec<Trial> {
     trials![
@@ -84,7 +84,7 @@ fn the_guide_is_one_object_for_programs() {
     assert_eq!(result["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(result["topics"], json!(TOPICS));
     let keys: BTreeSet<&str> = result.as_object().expect("an object").keys().map(String::as_str).collect();
-    let parts = ["rules", "phases", "exit_codes", "contract", "config"];
+    let parts = ["rules", "phases", "investigation", "exit_codes", "contract", "config"];
     assert_eq!(keys, parts.into_iter().chain(["version", "topics"]).collect());
     let ids: Vec<&Value> = array(&result["rules"]).iter().map(|rule| &rule["id"]).collect();
     assert_eq!(ids, Rule::ALL.map(Rule::id));

@@ -3,13 +3,13 @@
 
 mod progress;
 
-use crate::failure::Failure;
+use crate::failure::{Context, Failure, FailureKind};
 use crate::model::event::{Event, Listener};
 use crate::report::block;
 use crate::report::envelope::envelope;
 use crate::report::reply::{End, Reply};
 use progress::Progress;
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 
 /// Prints answers and progress.
 #[derive(Debug)]
@@ -70,6 +70,32 @@ impl Printer {
             let block = block::render(reply);
             let gap = if reply.text.is_empty() || block.is_empty() { "" } else { "\n" };
             self.text(&format!("{}{gap}{block}", reply.text))
+        }
+    }
+
+    /// Asks whoever sits at the terminal; none when nobody does, or answers are for programs. An empty line
+    /// is asked again.
+    ///
+    /// # Errors
+    /// `Environment` when the terminal cannot be read.
+    pub fn ask(&mut self, question: &str) -> Result<Option<String>, Failure> {
+        let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if !somebody || self.json || self.events {
+            return Ok(None);
+        }
+        self.progress.clear();
+        loop {
+            self.error_text(question);
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            let read = read.context(FailureKind::Environment, || "the terminal cannot be read".to_owned())?;
+            let answer = line.trim();
+            if read == 0 {
+                return Ok(None);
+            }
+            if !answer.is_empty() {
+                return Ok(Some(answer.to_owned()));
+            }
         }
     }
 

@@ -60,7 +60,10 @@ impl Progress {
                 }
                 None
             }
-            Event::BuildStarted { .. } | Event::Planned { .. } | Event::Warning { .. } => {
+            Event::BuildStarted { .. }
+            | Event::Planned { .. }
+            | Event::Notice { .. }
+            | Event::Warning { .. } => {
                 self.clear();
                 Some(describe(event))
             }
@@ -153,7 +156,9 @@ fn describe(event: &Event) -> String {
                 (planned.unwrap_or_default(), said.as_deref().unwrap_or("nothing reported yet"));
             format!("run {run}: {said} (since {}{planned})", seconds(*elapsed_s))
         }
-        Event::Warning { text } | Event::Failed { message: text, .. } => text.clone(),
+        Event::Notice { text } | Event::Warning { text } | Event::Failed { message: text, .. } => {
+            text.clone()
+        }
     }
 }
 

@@ -1,0 +1,73 @@
+//! What each phase needs before it can be carried out, and which of them this version carries out.
+
+use crate::model::investigation::Investigation;
+use crate::model::outcome::{NextStep, Phase};
+
+/// What a phase needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// In words.
+    pub inputs: &'static str,
+    /// Whether this version carries it out.
+    pub carried_out: bool,
+    /// Whether it can be left out with a reason.
+    pub skippable: bool,
+    /// Whether its results would be those of waiting when the benchmark mostly waits.
+    pub wants_work: bool,
+}
+
+/// What `phase` needs.
+pub fn needs(phase: Phase) -> Needs {
+    let planned = |inputs, skippable, wants_work| Needs { inputs, carried_out: false, skippable, wants_work };
+    match phase {
+        Phase::Setup => Needs {
+            inputs: "scenario, benchmark, metrics, success criteria, version label, the request word for word",
+            carried_out: true,
+            skippable: false,
+            wants_work: false,
+        },
+        Phase::Baseline => {
+            Needs { inputs: "a clean tree", carried_out: true, skippable: false, wants_work: false }
+        }
+        Phase::BreakingPoint => planned("a benchmark that reads its load from PERF_PARAM_VALUE", true, false),
+        Phase::Constraints => {
+            planned("a benchmark that computes, and limits that can be enforced", true, true)
+        }
+        Phase::Hypotheses => planned("a git history", true, false),
+        Phase::CodePaths => planned("the sources of the benchmark", true, false),
+        Phase::Profiling => planned("a benchmark that computes, with debug symbols", true, true),
+        Phase::Optimization => planned("one change as a patch, and a benchmark that computes", true, true),
+        Phase::Decision => planned("a verdict and its rationale", false, false),
+        Phase::Consolidation => planned("a decision", false, false),
+    }
+}
+
+/// What comes next in an investigation: the command of the next phase, or what it lacks.
+pub fn next(investigation: &Investigation, repeated: &[String]) -> NextStep {
+    let command = |words: &[&str]| {
+        let start = ["cargo", "perf"].into_iter().chain(words.iter().copied()).map(str::to_owned);
+        NextStep::Argv(start.chain(repeated.iter().cloned()).collect())
+    };
+    let Some(phase) = investigation.upcoming() else { return command(&["report"]) };
+    let needs = needs(phase);
+    if needs.carried_out && phase != Phase::Setup {
+        return command(&[phase.commands()[0]]);
+    }
+    if needs.carried_out {
+        return NextStep::Question(format!(
+            "{} has no terms yet: complete them with `cargo perf setup --resume`",
+            investigation.id
+        ));
+    }
+    let name = phase.name();
+    NextStep::Question(if needs.skippable {
+        format!(
+            "this version does not carry out {name} ({}); leave it out? cargo perf next --skip-phase '{name}=why'",
+            phase.commands().join(", ")
+        )
+    } else {
+        format!(
+            "this version does not carry out {name}, which cannot be left out; look at `cargo perf report`"
+        )
+    })
+}
