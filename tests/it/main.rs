@@ -16,6 +16,7 @@ mod documents;
 mod external;
 mod guide;
 mod harness_kinds;
+mod investigation;
 mod manual;
 mod own_harness;
 mod program;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         checkpointing::trials(),
         transactions::trials(),
         detached::trials(),
+        investigation::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     if !arguments.list {

@@ -5,7 +5,7 @@ use crate::support::{machine, trials};
 use libtest_mimic::Trial;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
@@ -17,12 +17,15 @@ pub fn trials() -> Vec<Trial> {
         no_color_is_honoured_on_a_terminal,
         without_a_terminal_nothing_is_coloured,
         progress_is_drawn_on_a_terminal_and_cleared_at_the_end,
+        s16_setup_asks_at_a_terminal_for_exactly_what_is_missing,
+        s54_nobody_is_asked_without_a_terminal,
     ]
 }
 
 /// A terminal, and what is written to it once nobody holds it any more.
 struct Terminal {
     user: File,
+    keys: File,
     reader: JoinHandle<String>,
 }
 
@@ -35,8 +38,18 @@ impl Terminal {
         let name = ptsname(&control, Vec::new()).expect("the terminal has a name");
         let path = Path::new(name.to_str().expect("a path of text"));
         let user = File::options().read(true).write(true).open(path).expect("the terminal can be opened");
+        let keys = File::from(control.try_clone().expect("another handle"));
         let reader = std::thread::spawn(move || read_all(File::from(control)));
-        Self { user, reader }
+        Self { user, keys, reader }
+    }
+
+    /// Types lines; whoever reads them later finds them.
+    fn types(&mut self, text: &str) {
+        self.keys.write_all(text.as_bytes()).expect("the terminal takes keys");
+    }
+
+    fn stdin(&self) -> Stdio {
+        self.stderr()
     }
 
     fn stderr(&self) -> Stdio {
@@ -108,4 +121,31 @@ fn progress_is_drawn_on_a_terminal_and_cleared_at_the_end() {
     assert!(!last.contains("of 2 s"), "progress was left standing: {last:?}");
     assert!(ended.stdout.starts_with("well_behaved (misbehaving of misbehaving)\n"), "{}", ended.stdout);
     assert!(!ended.stdout.contains('\x1b'), "{}", ended.stdout);
+}
+
+fn s16_setup_asks_at_a_terminal_for_exactly_what_is_missing() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("external-cases");
+    let mut terminal = Terminal::open();
+    // An empty line is no answer, and is asked again.
+    terminal.types("make it fast\n\nv1\n");
+    let words = ["setup", "--scenario=reading zones", "--success=mean_ms < 20", "--filter=line"];
+    let perf = sandbox.perf(words).stdin(terminal.stdin()).stderr(terminal.stderr());
+    assert_eq!(perf.run().status.code(), Some(0));
+    let written = terminal.written();
+    let asked = |flag: &str| written.matches(&format!("({flag}): ")).count();
+    assert_eq!(["--scenario", "--quote", "--success", "--version"].map(asked), [0, 1, 0, 2], "{written:?}");
+    let state = sandbox.read(".claude/perf/investigation.json");
+    assert!(state.contains("make it fast"), "{state}");
+}
+
+fn s54_nobody_is_asked_without_a_terminal() {
+    let sandbox = Sandbox::of("external-cases");
+    let terminal = Terminal::open();
+    // Somebody may look without being able to answer, or have asked for answers that programs read.
+    let looking = sandbox.perf(["setup", "--filter=line"]).stderr(terminal.stderr()).run();
+    assert_eq!(looking.status.code(), Some(6));
+    let program = sandbox.perf(["setup", "--filter=line", "--json"]).stdin(terminal.stdin());
+    assert_eq!(program.stderr(terminal.stderr()).run().status.code(), Some(6));
+    drop(terminal.written());
 }

@@ -104,6 +104,12 @@ impl<'s> Perf<'s> {
         self.env("CARGO_TARGET_DIR", folder)
     }
 
+    /// With somebody to answer.
+    pub fn stdin(mut self, stdin: Stdio) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
     /// With standard error elsewhere.
     pub fn stderr(mut self, stderr: Stdio) -> Self {
         self.stderr = Some(stderr);
