@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         test("the_exit_codes_are_those_of_the_program", exit_codes),
         test("the_rules_of_the_readme_are_those_of_the_program", rules),
+        test("every_rule_has_a_check_and_tests", rules_are_checked),
         test("the_architecture_names_every_source_file", sources_are_named),
         test("every_path_that_is_named_exists", named_paths_exist),
         test("the_readme_names_every_command", commands_are_named),
@@ -48,6 +49,40 @@ fn exit_codes() {
         format!("| {row} | {kind} | {} |", row.meaning)
     });
     assert_eq!(documented, known.collect::<Vec<_>>(), "src/failure.rs holds the texts");
+}
+
+/// S-04: a row for each rule, and no file or test in it that does not exist.
+fn rules_are_checked() {
+    let page = read(&root().join("docs/perf-requirements.md"));
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let named: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
+    assert_eq!(named, Rule::ALL.map(Rule::id), "a rule has no row, or a row has no rule");
+    let words =
+        |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let mut tests = String::new();
+    for folder in ["tests/it", "src"] {
+        for file in files_below(&root().join(folder)) {
+            tests.push_str(&read(&file));
+        }
+    }
+    for row in &rows {
+        let (files, named) = (words(row[2]), words(row[3]));
+        assert!(!files.is_empty() && !named.is_empty(), "{row:?}");
+        assert!(files.iter().all(|file| root().join(file).is_file()), "{row:?}");
+        for name in &named {
+            assert!(tests.contains(&format!("fn {name}(")), "there is no test {name}");
+        }
+    }
+    let all = words(&page);
+    for name in
+        all.iter().filter(|word| word.contains('_') && word.len() > 20 && !word.contains(['/', '-', ' ']))
+    {
+        assert!(tests.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
 }
 
 fn rules() {
