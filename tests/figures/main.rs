@@ -13,6 +13,7 @@ mod own_cost;
 mod page;
 mod start;
 mod state;
+mod status;
 
 use cargo_perf_lab::failure::{Context, Failure, FailureKind};
 use cargo_perf_lab::model::duration::{FULL, parse_seconds};
@@ -24,13 +25,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// What can be named on the command line, with what measures it.
-const PARTS: [(&str, Measure); 7] = [
+const PARTS: [(&str, Measure); 8] = [
     ("overhead", overhead::measure),
     ("list", listing::measure),
     ("driven", driven::measure),
     ("grammar", grammar::measure),
     ("counting", counting::measure),
     ("state", state::measure),
+    ("status", status::measure),
     ("noise", noise::measure),
 ];
 
