@@ -55,6 +55,7 @@ fn assert_valid(schema: &jsonschema::Validator, stored: &Value) {
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
+/// S-17, S-38.
 fn a_stored_baseline_is_valid_under_its_schema() {
     let _machine = machine();
     let schema = schema();
@@ -117,6 +118,7 @@ fn seconds_of_samples(series: &Value) -> f64 {
     sums.sum()
 }
 
+/// S-06, C-01.
 fn the_raw_samples_sum_to_the_time_that_was_asked_for() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
@@ -156,6 +158,7 @@ fn the_waiver_is_stored_with_its_words_and_its_user() {
     );
 }
 
+/// S-50, S-52, S-53, S-54.
 fn the_answer_ends_with_the_five_keys_in_their_order() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
@@ -240,6 +243,7 @@ fn outside_of_a_repository_the_default_label_is_the_version() {
     assert!(stored["env"]["context"]["commit"].is_null(), "{}", stored["env"]["context"]);
 }
 
+/// K-04, T-06.
 fn a_replaced_baseline_is_said() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
@@ -268,6 +272,7 @@ fn measuring_changes_nothing_in_the_project_but_the_state_folder() {
     assert_eq!(changed, [std::path::Path::new(FILE)]);
 }
 
+/// C-10, C-18, X-04.
 fn the_state_folder_follows_flag_variable_configuration_and_agent() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
@@ -322,6 +327,7 @@ fn events_are_lines_of_json_on_standard_error() {
     assert!(ended.stdout.contains("\nphase: baseline\n"), "{}", ended.stdout);
 }
 
+/// K-01, T-05.
 fn a_group_that_asks_for_200_ms_is_still_measured_for_60_s() -> Outcome {
     if std::env::var_os("CARGO_PERF_TESTS_LONG").is_none() {
         let why = "takes over a minute; set CARGO_PERF_TESTS_LONG";

@@ -156,6 +156,7 @@ fn program(name: &str) -> std::path::PathBuf {
     resolve_executable(Path::new(name)).expect("the tests were built with it")
 }
 
+/// S-37.
 fn tools_that_are_missing_say_what_that_costs() {
     let _machine = machine();
     let sandbox = Sandbox::bare();

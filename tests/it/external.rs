@@ -44,6 +44,7 @@ fn series(answer: &Value) -> &Value {
     &benches[0]
 }
 
+/// C-25.
 fn a_project_without_a_manifest_lists_and_measures_its_commands() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
@@ -104,6 +105,7 @@ fn units_and_directions_are_those_declared() {
     assert_eq!(found, [json!(["a", null, "higher"]), json!(["b", null, null])]);
 }
 
+/// C-24, C-26.
 fn scenarios_are_stored_by_name() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
@@ -265,6 +267,7 @@ fn a_run_for_a_duration_is_told_nothing_that_is_inherited() {
     }
 }
 
+/// C-09.
 fn a_run_from_start_to_end_is_told_nothing_that_is_inherited() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
@@ -327,6 +330,7 @@ fn case_of<'s>(sandbox: &'s Sandbox, words: &[String]) -> Perf<'s> {
     sandbox.case(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// C-02, X-02.
 fn runs_become_one_value_in_each_way() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
@@ -366,6 +370,7 @@ fn declared_values_that_are_zero_at_times_are_refused_too() {
     assert!(perf.stdout.contains("0 in the middle of the runs, and not in all"), "{}", perf.stdout);
 }
 
+/// S-09, C-21.
 fn declared_values_that_differ_are_measured_again_and_refused() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
@@ -408,6 +413,7 @@ fn values_that_nobody_declared_may_differ() {
     assert_eq!(sandbox.runs(), 4);
 }
 
+/// S-11.
 fn output_before_the_metrics_may_be_long() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
@@ -437,6 +443,7 @@ fn logs(folder: PathBuf) -> Vec<u64> {
     sizes
 }
 
+/// C-20, X-01.
 fn a_benchmark_that_sleeps_for_most_of_its_time_is_called_padded() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");

@@ -164,6 +164,7 @@ fn a_project_in_python_is_listed_and_measured() -> Outcome {
     Ok(())
 }
 
+/// C-11.
 fn a_project_in_go_is_listed_and_measured() -> Outcome {
     if let Some(why) = missing(&[GO]) {
         return skip("a_project_in_go_is_listed_and_measured", &why);

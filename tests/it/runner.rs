@@ -53,6 +53,7 @@ fn runs_at_once(sandbox: &Sandbox, not_held_by: i32) {
     }
 }
 
+/// S-05, S-55.
 fn a_second_run_is_refused_or_waits_for_the_first() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
@@ -149,6 +150,7 @@ fn sigkill_of_the_program_ends_the_benchmark_too() {
     runs_at_once(&sandbox, pid);
 }
 
+/// S-05.
 fn what_a_killed_run_left_behind_is_ended_by_the_next_run() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");

@@ -143,6 +143,7 @@ fn one_label_given_twice_is_one_label() {
     assert_eq!(sandbox.stored("v1")["version"], "v1");
 }
 
+/// S-06, S-56.
 fn a_short_duration_without_approval_is_refused_by_rule_2() {
     let sandbox = Sandbox::of("misbehaving");
     for seconds in ["10", "0.2", "59.999", "30s"] {

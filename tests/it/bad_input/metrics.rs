@@ -49,6 +49,7 @@ fn unread_lines(lines: &[&str], found: &str, expected: &str) {
     }
 }
 
+/// C-07.
 fn no_marker_is_refused_and_the_line_that_helps_shown() {
     for lines in [&[][..], &["mean_ms=12"], &["# PERF_METRICSX a=1"]] {
         unread(lines, "printed no metrics", "PERF_METRICS mean_ms=12.5");
@@ -80,6 +81,7 @@ fn a_second_block_is_refused() {
     assert!(ended.stderr.contains("expected one block"), "{}", ended.stderr);
 }
 
+/// C-08.
 fn an_empty_block_is_refused() {
     unread(&["PERF_METRICS_START", "PERF_METRICS_END"], "the block is empty", CONTRACT);
     unread(&["PERF_METRICS_START", "{}", "PERF_METRICS_END"], "the block holds no metric", CONTRACT);

@@ -134,6 +134,15 @@ impl Study {
         .collect()
     }
 
+    /// What the newest commit holds in the file at `path`.
+    pub fn committed(&self, path: &str) -> String {
+        let repository = Repository::open(&self.project).expect("a repository");
+        let tree = repository.head().and_then(|head| head.peel_to_tree()).expect("a tree");
+        let entry = tree.get_path(path.as_ref()).expect("the file is in the commit");
+        let blob = repository.find_blob(entry.id()).expect("a file");
+        String::from_utf8(blob.content().to_vec()).expect("text")
+    }
+
     /// The paths that the newest commit changed.
     pub fn newest_commit_changed(&self) -> BTreeSet<String> {
         let repository = Repository::open(&self.project).expect("a repository");

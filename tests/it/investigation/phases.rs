@@ -22,6 +22,8 @@ pub fn trials() -> Vec<Trial> {
         p6_next_says_what_a_phase_lacks,
         k04_a_baseline_that_is_repeated_says_what_it_replaces,
         s53_a_report_names_what_it_cannot_say,
+        c23_a_complete_investigation_takes_no_more_phases,
+        s03_every_answer_is_one_object_and_nobody_is_asked,
     ]
 }
 
@@ -54,6 +56,7 @@ fn p5_a_phase_is_named_only_when_one_goes_on() {
     study.perf(["next", "--resume", "--phase=baseline"]).fails(2, "is done", "cargo perf baseline");
 }
 
+/// S-32, S-39, S-47, S-48, K-02, K-13, T-07.
 fn s57_each_phase_leaves_a_record_a_section_and_a_commit() {
     let _machine = machine();
     let study = Study::begun();
@@ -76,6 +79,10 @@ fn s57_each_phase_leaves_a_record_a_section_and_a_commit() {
             assert!(record[time].as_str().is_some_and(|time| time.ends_with('Z')), "{record}");
         }
     }
+    // K-13: the day in UTC; S-47: the commit holds the section.
+    let day = study.log().split("## Baseline - ").nth(1).expect("a section")[..10].to_owned();
+    assert!(day.parse::<jiff::civil::Date>().is_ok(), "{day}");
+    assert_eq!(study.committed(&format!(".claude/perf/investigations/{id}.md")), study.log());
     // Status finds the commits by subject and parent.
     let status = study.status();
     let commits: Vec<&str> = status["result"]["phases"]
@@ -86,9 +93,15 @@ fn s57_each_phase_leaves_a_record_a_section_and_a_commit() {
         .collect();
     assert_eq!(commits[1], checkpoint["commit"].as_str().expect("a commit"));
     assert_eq!(study.perf(["status", "--strict"]).succeeds().status.code(), Some(0));
-    for s39 in
-        ["Version: v1", "Benchmark: line", "Results: mean_ms 12.5 ms", "> make it fast", "baselines/v1.json"]
-    {
+    for s39 in [
+        "Version: v1",
+        "Benchmark: line",
+        "Results: mean_ms 12.5 ms",
+        "Benchmark command: ./case.sh prints",
+        "Warm-up: ",
+        "> make it fast",
+        "baselines/v1.json",
+    ] {
         assert!(study.log().contains(s39), "{s39}");
     }
     assert!(!study.log().contains(study.project.to_str().expect("text")), "S-39: a path of this machine");
@@ -134,6 +147,7 @@ fn s15_each_section_names_ten_rules() {
     }
 }
 
+/// S-51, S-52, S-53.
 fn s50_answers_end_with_the_five_keys() {
     let _machine = machine();
     let study = Study::begun();
@@ -287,4 +301,63 @@ fn s53_a_report_names_what_it_cannot_say() {
         assert!(!report["result"][key].is_null(), "K-08: {key}");
     }
     study.perf(["report", "--id=none"]).fails(2, "there is no investigation none", "status --all");
+}
+
+fn c23_a_complete_investigation_takes_no_more_phases() {
+    let _machine = machine();
+    let study = Study::measured();
+    let id = study.id();
+    // As the phases leave it that this version does not carry out yet.
+    let mut state = study.state();
+    let record = state["phases"][1].clone();
+    let phases = state["phases"].as_array_mut().expect("records");
+    for phase in [
+        "breaking-point",
+        "constraints",
+        "hypotheses",
+        "code-paths",
+        "profiling",
+        "optimization",
+        "decision",
+        "consolidation",
+    ] {
+        let mut record = record.clone();
+        record["phase"] = json!(phase);
+        phases.push(record);
+    }
+    state["status"] = json!("complete");
+    state["phase"] = json!("consolidation");
+    study.write(super::STATE, &state.to_string());
+    for words in [&["next", "--resume"][..], &["baseline", "--resume"], &["setup", "--resume"]] {
+        study.perf(words).fails(6, &format!("{id} is complete"), "report");
+    }
+    study.perf(["next"]).fails(6, "no investigation is open", "setup");
+    let status = study.perf(["status"]).succeeds().stdout;
+    assert!(status.contains("status: complete\n"), "{status}");
+    // A new one takes its place, and it is kept.
+    study.setup().succeeds();
+    assert!(study.read(format!(".claude/perf/investigations/{id}.json")).contains("\"complete\""));
+    study.perf(["report", "--id", &id]).succeeds();
+}
+
+fn s03_every_answer_is_one_object_and_nobody_is_asked() {
+    let _machine = machine();
+    let study = Study::measured();
+    for (words, code) in [
+        (&["status"][..], 0),
+        (&["status", "--all"], 0),
+        (&["log"], 0),
+        (&["log", "--check"], 0),
+        (&["report"], 0),
+        (&["next"], 6),
+        (&["setup"], 6),
+        (&["switch", "nobody"], 2),
+        (&["switch", "--park"], 0),
+    ] {
+        let ended = study.perf(words).args(["--json"]).run();
+        assert_eq!(ended.status.code(), Some(code), "{words:?}");
+        let answer = ended.json();
+        assert_eq!(answer["schema"], format!("cargo-perf/{}", words[0]));
+        assert_eq!(answer["error"]["code"].as_i64().unwrap_or_default(), i64::from(code), "{words:?}");
+    }
 }

@@ -1,4 +1,5 @@
-//! Each rule that a phase of an investigation can break, broken.
+//! Each rule that a phase of an investigation can break, broken: the command is refused, the rule is named, and
+//! nothing is changed (S-01, C-04).
 
 use super::{Study, recorded};
 use crate::support::sandbox::NOISY;
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         k10_nothing_is_committed_while_somebody_measures,
         s33_a_missing_commit_is_shown_with_its_reason,
         flags_of_an_investigation_are_refused_where_none_is_open,
+        s55_no_flag_switches_a_rule_off,
     ]
 }
 
@@ -128,4 +130,29 @@ fn flags_of_an_investigation_are_refused_where_none_is_open() {
     }
     study.perf(["log"]).fails(6, "no investigation is open", "setup");
     study.perf(["report"]).fails(6, "no investigation is open", "setup");
+}
+
+/// S-05, S-56: an approval has a text that is stored; nothing else loosens anything.
+fn s55_no_flag_switches_a_rule_off() {
+    let study = Study::new();
+    for command in ["setup", "baseline", "next"] {
+        let help = study.perf([command, "--help"]).succeeds().stdout;
+        let flags = help.split_whitespace().filter_map(|word| word.strip_prefix("--"));
+        for flag in flags {
+            let name = flag.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            let loosens = [
+                "force",
+                "parallel",
+                "jobs",
+                "no-lock",
+                "allow",
+                "skip-lock",
+                "no-check",
+                "unsafe",
+                "ignore",
+            ];
+            assert!(!loosens.iter().any(|word| name.contains(word)), "{command} --{name}");
+        }
+        assert!(help.contains("--approve-short <WHY>"), "{help}");
+    }
 }

@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         s27_a_folder_that_cannot_be_written_is_the_environments_fault,
         t4_a_clock_that_goes_backwards_changes_nothing,
         t6_writers_at_once_lose_nothing,
+        t6_six_commands_at_once_lose_no_update,
     ]
 }
 
@@ -214,4 +215,28 @@ fn t6_writers_at_once_lose_nothing() {
         assert_eq!(recorded(&study.state()), ["setup complete"]);
         study.perf(["log", "--check"]).succeeds();
     }
+}
+
+/// S-27: each of the updates is a record, a section and a commit.
+fn t6_six_commands_at_once_lose_no_update() {
+    const WRITERS: usize = 6;
+    const UPDATES: usize = 20;
+    let _machine = machine();
+    let study = Study::new();
+    study.setup().args(["--runs=3"]).succeeds();
+    let script = "for i in $(seq \"$1\"); do \"$0\" setup --resume >&2 || exit 1; done";
+    let updates = UPDATES.to_string();
+    let start = |_| study.perf_through(&["sh", "-c", script], [updates.as_str()]).start();
+    let writers: Vec<_> = (0..WRITERS).map(start).collect();
+    for writer in writers {
+        let ended = writer.end();
+        assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    }
+    let expected = WRITERS * UPDATES + 1;
+    let state = study.state();
+    assert_eq!(recorded(&state).len(), expected);
+    assert_eq!(study.log().matches("\n## Setup - ").count(), expected);
+    assert_eq!(study.subjects().len(), expected + 1);
+    study.perf(["log", "--check"]).succeeds();
+    assert!(study.git_status().is_empty());
 }
