@@ -8,9 +8,11 @@ use crate::investigation::advance::{Applied, Desk, Noted, Standing};
 use crate::investigation::dossier::Asked;
 use crate::investigation::gate::Skip;
 use crate::investigation::needs;
+use crate::lab::catalogue::Entry;
 use crate::model::checkpoint::{CheckpointRecord, CheckpointState, Mode};
 use crate::model::investigation::{Approval, Investigation};
 use crate::model::outcome::{NextStep, Phase, Status};
+use crate::model::secrets;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::slot::Slot;
 use serde_json::{Value, json};
@@ -60,6 +62,12 @@ impl InvestigationArgs {
         if self.quote.as_deref().is_some_and(|quote| quote.trim().is_empty()) {
             return Err(Failure::usage("--quote needs what the user said, word for word"));
         }
+        let quotes = self.quote.iter().map(|text| ("--quote", text));
+        for (flag, text) in quotes.chain(self.skip_phase.iter().map(|text| ("--skip-phase", text))) {
+            if let Some(what) = text.split_whitespace().find_map(secrets::in_word) {
+                return Err(secret(flag, &what).hint("write it without the value"));
+            }
+        }
         let skips = self.skip_phase.iter().map(|text| Skip::parse(text)).collect::<Result<_, _>>()?;
         Ok(Asked { resume: self.resume, id: self.id.clone(), quote: self.quote.clone(), skips })
     }
@@ -86,6 +94,26 @@ impl InvestigationArgs {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// That something holds what must not be committed.
+fn secret(what: &str, found: &str) -> Failure {
+    Failure::usage(format!(
+        "{what} holds what looks like a secret ({found}), and would be committed with the state"
+    ))
+}
+
+/// Refuses commands that hold what looks like a secret: they are logged.
+///
+/// # Errors
+/// `Usage`, naming what it is and not its value.
+pub fn expect_no_secret(entries: &[&Entry]) -> Result<(), Failure> {
+    let mut commands = entries.iter().filter_map(|entry| entry.as_external());
+    match commands.find_map(|external| secrets::in_command(&external.argv)) {
+        Some(found) => Err(secret("the command", &found)
+            .hint("pass it in a variable of your environment, which is not stored")),
+        None => Ok(()),
     }
 }
 

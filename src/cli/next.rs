@@ -44,7 +44,12 @@ pub fn run(
     let found = dossier::live(&session.layout, &asked)?.ok_or_else(dossier::nothing_open)?;
     let open = &found.investigation;
     let phase = destination(open, &asked, given.phase)?;
-    gate::pass(open, phase, &asked.skips)?;
+    // Who only leaves phases out runs none.
+    if asked.skips.is_empty() || given.phase.is_some() {
+        gate::pass(open, phase, &asked.skips)?;
+    } else {
+        gate::in_turn(open, phase, &asked.skips)?;
+    }
     let mut skipped = Vec::new();
     if !asked.skips.is_empty() {
         found.make_current(&session.layout)?;

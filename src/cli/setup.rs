@@ -21,7 +21,6 @@ use crate::lab::trial::Tried;
 use crate::model::event::Event;
 use crate::model::investigation::{BenchmarkRecord, Effect, Investigation, check_id};
 use crate::model::outcome::Phase;
-use crate::model::secrets;
 use crate::report::investigation::meaning;
 use crate::report::reply::{End, Reply};
 use crate::store::investigations;
@@ -101,7 +100,7 @@ pub fn run(
     };
     job.bench.measuring.expect_possible(&entries)?;
     job.bench.cargo.expect_builds(&entries)?;
-    expect_no_secret(entry)?;
+    investigating::expect_no_secret(&entries)?;
     if args.bench.measuring.detach {
         return detach::start(&job.detached(), interrupt);
     }
@@ -379,18 +378,6 @@ fn which(entries: &[&Entry], chosen: &Chosen) -> Reply {
     }
     reply.result = json!({"benches": entries.iter().map(|entry| &entry.benchmark.name).collect::<Vec<_>>()});
     reply
-}
-
-/// A command is stored and committed.
-fn expect_no_secret(entry: &Entry) -> Result<(), Failure> {
-    let found = entry.as_external().and_then(|external| secrets::in_command(&external.argv));
-    match found {
-        Some(what) => Err(Failure::usage(format!(
-            "the command holds what looks like a secret ({what}), and would be committed with the state"
-        ))
-        .hint("pass it in a variable of your environment, which is not stored")),
-        None => Ok(()),
-    }
 }
 
 /// The command of this process with paths below the root relative to it.

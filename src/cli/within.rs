@@ -1,7 +1,7 @@
 //! A measurement within an investigation: its benchmark is that of setup, and its sources are those of a
 //! commit, before and after.
 
-use super::investigating::InvestigationArgs;
+use super::investigating::{InvestigationArgs, expect_no_secret};
 use super::measuring::by_variable;
 use super::session::Session;
 use crate::failure::{Failure, FailureKind};
@@ -78,11 +78,12 @@ impl Within {
         session.layout.root.join(self.benchmark.cwd.as_deref().unwrap_or_default())
     }
 
-    /// Rule 4: the benchmark is that of setup, unless another one was approved.
+    /// Rule 4: the benchmark is that of setup, unless another one was approved; and it can be logged.
     ///
     /// # Errors
-    /// `Rule`, naming both.
+    /// `Rule`, naming both; `Usage` for a command that holds what looks like a secret.
     pub fn expect_same(&self, entries: &[&Entry], expanded: bool) -> Result<(), Failure> {
+        expect_no_secret(entries)?;
         let Some(chosen) = self.benchmark.bench.as_ref().filter(|_| !expanded) else { return Ok(()) };
         match entries.iter().find(|entry| entry.benchmark.name != *chosen) {
             Some(other) => Err(Rule::NarrowFirst

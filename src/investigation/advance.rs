@@ -110,7 +110,7 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
         return Ok(Applied { outcome, baseline_file, noted: None });
     }
     let guard = Guard::take(&desk.layout.folder, PATIENCE)?;
-    let (mut stored, mut change) = desk.begin(&guard, outcome.phase)?;
+    let (mut stored, mut change) = desk.begin(&guard, &outcome)?;
     let mut baseline_file = None;
     if let Effect::Baseline(baseline) = &outcome.effect {
         let label = VersionLabel::new(&baseline.version)?;
@@ -145,10 +145,15 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
 
 impl Desk<'_> {
     /// The state to change, and what has to change besides.
-    fn begin(&self, guard: &Guard, phase: Phase) -> Result<(Stored, Change), Failure> {
+    fn begin(&self, guard: &Guard, outcome: &Outcome) -> Result<(Stored, Change), Failure> {
         let current = investigations::current_of(guard, self.layout)?;
         match &self.standing {
             Standing::Opens { id, beside } => {
+                let is_it = |other: &Stored| other.investigation.id == *id;
+                if current.as_ref().is_some_and(is_it) || investigations::exists(self.layout, id) {
+                    return Err(Failure::state(format!("another process has opened {id} meanwhile"))
+                        .hint("choose another --id; `cargo perf status --all` shows them"));
+                }
                 let change = match &current {
                     Some(live) if live.investigation.is_live() && !beside => {
                         return Err(Failure::state(format!(
@@ -164,9 +169,11 @@ impl Desk<'_> {
                 Ok((Stored { investigation, foreign: None }, change))
             }
             Standing::Within(id) => {
-                let stored = dossier::unchanged(current, id, phase)?;
-                gate::pass(&stored.investigation, phase, &[])?;
-                let mut stored = stored;
+                let mut stored = dossier::unchanged(current, id, outcome.phase)?;
+                match outcome.effect {
+                    Effect::Skip(_) => gate::in_turn(&stored.investigation, outcome.phase, &[])?,
+                    _ => gate::pass(&stored.investigation, outcome.phase, &[])?,
+                }
                 self.mend(guard, &mut stored)?;
                 Ok((stored, Change::new()))
             }

@@ -118,5 +118,8 @@ pub fn unchanged(stored: Option<Stored>, id: &str, phase: Phase) -> Result<Store
     if !stored.investigation.is_live() {
         return Err(gone("was completed"));
     }
+    if phase == Phase::Setup && stored.investigation.record(Phase::Baseline).is_some() {
+        return Err(gone("got its baseline, which settles its terms,"));
+    }
     Ok(stored)
 }

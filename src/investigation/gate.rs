@@ -48,9 +48,18 @@ impl Skip {
 /// Whether `phase` may run when `skips` are left out.
 ///
 /// # Errors
-/// `Blocked` when a phase before it is neither done nor left out; `Usage` for a skip of a phase that is done
-/// or does not come before; `Rule` when it would draw conclusions from a benchmark that mostly waits.
+/// As [`in_turn`]; `Rule` when it would draw conclusions from a benchmark that mostly waits.
 pub fn pass(investigation: &Investigation, phase: Phase, skips: &[Skip]) -> Result<(), Failure> {
+    in_turn(investigation, phase, skips)?;
+    expect_work(investigation, phase)
+}
+
+/// Whether `phase` comes next when `skips` are left out, be it to run or to be left out itself.
+///
+/// # Errors
+/// `Blocked` when a phase before it is neither done nor left out; `Usage` for a skip of a phase that is done
+/// or does not come before.
+pub fn in_turn(investigation: &Investigation, phase: Phase, skips: &[Skip]) -> Result<(), Failure> {
     for skip in skips {
         let name = skip.phase.name();
         if investigation.record(skip.phase).is_some() {
@@ -73,7 +82,7 @@ pub fn pass(investigation: &Investigation, phase: Phase, skips: &[Skip]) -> Resu
             format!("{} comes after {}, not done in {}", phase.name(), names.join(", "), investigation.id);
         return Err(Failure::new(FailureKind::Blocked, message).hint(remedy(*first)));
     }
-    expect_work(investigation, phase)
+    Ok(())
 }
 
 fn remedy(missing: Phase) -> String {

@@ -144,11 +144,15 @@ pub fn exists(layout: &Layout, id: &str) -> bool {
 /// # Errors
 /// `Bug` when it cannot be coded.
 pub fn write(change: Change, stored: &Stored) -> Result<Change, Failure> {
-    let change = match &stored.foreign {
+    Ok(with_foreign(change, stored).write(CURRENT, code(&stored.investigation)?))
+}
+
+/// Adds to `change` the copy of what another program wrote.
+fn with_foreign(change: Change, stored: &Stored) -> Change {
+    match &stored.foreign {
         Some(bytes) => change.write(foreign_name(&stored.investigation.id), bytes.clone()),
         None => change,
-    };
-    Ok(change.write(CURRENT, code(&stored.investigation)?))
+    }
 }
 
 /// Adds to `change` what puts `investigation` aside, so that another one can be current.
@@ -156,7 +160,8 @@ pub fn write(change: Change, stored: &Stored) -> Result<Change, Failure> {
 /// # Errors
 /// `Bug` when it cannot be coded.
 pub fn park(change: Change, stored: &Stored) -> Result<Change, Failure> {
-    Ok(change.write(parked_name(&stored.investigation.id), code(&stored.investigation)?))
+    Ok(with_foreign(change, stored)
+        .write(parked_name(&stored.investigation.id), code(&stored.investigation)?))
 }
 
 /// Makes the parked investigation `id` the current one, and parks what was current; without an id nothing

@@ -245,6 +245,10 @@ fn p2_a_benchmark_that_waits_reaches_no_conclusion() {
         let perf = study.perf(["next", "--resume", "--phase", phase]).args(skip(before));
         perf.fails(5, "padded", "cargo perf baseline");
     }
+    // To leave them out is no conclusion.
+    study.perf(["next"]).args(skip(&["breaking-point", "constraints"])).succeeds();
+    study.perf(["next"]).args(skip(&["hypotheses", "code-paths", "profiling", "optimization"])).succeeds();
+    assert_eq!(recorded(&study.state()).last().map(String::as_str), Some("optimization skipped"));
     let report = study.perf(["report"]).succeeds().stdout;
     assert!(report.contains("nothing can be concluded from its time"), "{report}");
 }

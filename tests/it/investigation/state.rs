@@ -19,6 +19,8 @@ pub fn trials() -> Vec<Trial> {
         t4_a_clock_that_goes_backwards_changes_nothing,
         t6_writers_at_once_lose_nothing,
         t6_six_commands_at_once_lose_no_update,
+        t9_one_id_is_opened_once,
+        t5_terms_that_change_after_their_baseline_are_refused,
     ]
 }
 
@@ -239,4 +241,31 @@ fn t6_six_commands_at_once_lose_no_update() {
     assert_eq!(study.subjects().len(), expected + 1);
     study.perf(["log", "--check"]).succeeds();
     assert!(study.git_status().is_empty());
+}
+
+fn t9_one_id_is_opened_once() {
+    let _machine = machine();
+    let study = Study::new();
+    let opening: Vec<_> = (0..3).map(|_| study.setup().args(["--id=one", "--runs=3"]).start()).collect();
+    let codes: Vec<_> = opening.into_iter().map(|one| one.end().status.code()).collect();
+    let opened = codes.iter().filter(|code| **code == Some(0)).count();
+    // Who comes later finds it there, or finds that it has come meanwhile.
+    assert!(opened == 1 && codes.iter().all(|code| [Some(0), Some(2), Some(10)].contains(code)), "{codes:?}");
+    assert_eq!(recorded(&study.state()), ["setup complete"]);
+    assert!(!study.path(".claude/perf/investigations/one.json").exists());
+}
+
+/// Who waits for the machine finds the terms settled when it is free.
+fn t5_terms_that_change_after_their_baseline_are_refused() {
+    let _machine = machine();
+    let study = Study::begun();
+    let mut baseline =
+        study.perf(["baseline", "--approve-short=a test", "--duration=3", super::NOISY]).start();
+    baseline.says("plan:");
+    let before = study.state()["scenario"].clone();
+    let setup = study.perf(["setup", "--resume", "--success=mean_ms < 1"]).run();
+    setup.assert_refused(10, "got its baseline", "status --all");
+    assert_eq!(baseline.end().status.code(), Some(0));
+    assert_eq!(study.state()["scenario"], before);
+    assert_eq!(recorded(&study.state()), ["setup complete", "baseline complete"]);
 }
