@@ -2,7 +2,9 @@
 
 use super::Lab;
 use super::catalogue::Entry;
+use super::demand::Demand;
 use super::observe::{Mark, Watch, Watched};
+use super::plan;
 use super::prepared::Prepared;
 use crate::bench::contract::RunMode;
 use crate::bench::criterion::arguments::{self, Dialect};
@@ -26,6 +28,10 @@ use perf_harness::report::Report;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// A pilot that would measure longer than this has said enough when it says so.
+const PILOT_PATIENCE: Duration = Duration::from_secs(3);
+const PILOT_DEADLINE: Duration = Duration::from_secs(600);
 
 /// What a fork is to do and where its traces go.
 #[derive(Debug)]
@@ -180,7 +186,29 @@ impl Lab<'_> {
     }
 }
 
-impl ForkOrder<'_> {
+impl<'a> ForkOrder<'a> {
+    /// The fork that tries a bench: short, and ended when the bench announces that it will not be.
+    pub fn pilot(
+        entry: &'a Entry,
+        prepared: &'a Prepared,
+        demand: &'a Demand,
+        log: PathBuf,
+        log_limit: u64,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Self {
+            entry,
+            prepared,
+            request: plan::pilot_request(&demand.duration),
+            parameter: demand.parameter.as_deref(),
+            log,
+            number: 0,
+            log_limit,
+            deadline: timeout.unwrap_or(PILOT_DEADLINE),
+            stop_above: Some(PILOT_PATIENCE),
+        }
+    }
+
     fn invocation(&self, arguments: Vec<std::ffi::OsString>) -> Invocation {
         let output = Output::Recorded { log: self.log.clone(), log_limit: self.log_limit };
         let mut invocation = self.prepared.invocation(arguments, output);

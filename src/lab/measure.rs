@@ -24,9 +24,6 @@ use crate::sys::slot::Slot;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A pilot that would measure longer than this has said enough when it says so.
-const PILOT_PATIENCE: Duration = Duration::from_secs(3);
-const PILOT_DEADLINE: Duration = Duration::from_secs(600);
 /// How often forks that were disturbed are replaced.
 const MOST_REPLACEMENTS: usize = 2;
 
@@ -114,17 +111,9 @@ impl Lab<'_> {
         let benchmark = &job.entry.benchmark;
         self.report(Event::PilotStarted { bench: benchmark.name.to_string() });
         let duration = &job.demand.duration;
-        let order = ForkOrder {
-            entry: job.entry,
-            prepared: job.prepared,
-            request: plan::pilot_request(duration),
-            parameter: job.demand.parameter.as_deref(),
-            log: job.folder.join("pilot.log"),
-            number: 0,
-            log_limit: series.log_budget,
-            deadline: self.timeout.unwrap_or(PILOT_DEADLINE),
-            stop_above: Some(PILOT_PATIENCE),
-        };
+        let log = job.folder.join("pilot.log");
+        let order =
+            ForkOrder::pilot(job.entry, job.prepared, job.demand, log, series.log_budget, self.timeout);
         let result = self.fork(&order, job.slot, watch)?;
         series.take_pilot(&result.ended);
         expect_declared(job.entry, job.demand, result.metrics.as_ref().unwrap_or(&MetricValues::default()))?;

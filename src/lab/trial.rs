@@ -6,22 +6,18 @@ use super::demand::Demand;
 use super::fork::{ForkOrder, ForkResult};
 use super::metrics::{declared, expect_declared};
 use super::observe::Watch;
-use super::plan;
 use super::prepared::Prepared;
 use super::program::external_sha256;
 use super::series::{Series, low};
+use crate::bench::reading::ForkRequest;
 use crate::failure::Failure;
 use crate::model::bench::HarnessKind;
 use crate::model::event::Event;
 use crate::model::investigation::MetricTerm;
-use crate::model::metric::{Direction, MetricValues};
+use crate::model::metric::{Direction, MetricName, MetricValues};
 use crate::sys::slot::Slot;
 use std::path::Path;
-use std::time::Duration;
 
-/// A fork that would measure longer than this has said enough when it says so.
-const PATIENCE: Duration = Duration::from_secs(3);
-const DEADLINE: Duration = Duration::from_secs(600);
 /// Output of the trial that may go to disk.
 const LOG_LIMIT: u64 = 1 << 20;
 
@@ -74,23 +70,13 @@ impl Lab<'_> {
         slot: &Slot,
         folder: &Path,
     ) -> Result<Tried, Failure> {
-        let request = plan::pilot_request(&demand.duration);
-        let order = ForkOrder {
-            entry,
-            prepared,
-            request,
-            parameter: demand.parameter.as_deref(),
-            log: folder.join("trial.log"),
-            number: 0,
-            log_limit: LOG_LIMIT,
-            deadline: self.timeout.unwrap_or(DEADLINE),
-            stop_above: Some(PATIENCE),
-        };
+        let log = folder.join("trial.log");
+        let order = ForkOrder::pilot(entry, prepared, demand, log, LOG_LIMIT, self.timeout);
         let result = self.fork(&order, slot, &mut Watch::start())?;
         let added = result.metrics.clone().unwrap_or_default();
         expect_declared(entry, demand, &added)?;
         let mut metrics = match &result.reading {
-            Some(_) => views(entry, demand, &result, request)?,
+            Some(_) => views(entry, demand, &result, order.request)?,
             None => announced(&result),
         };
         metrics.extend(printed(entry, demand, &added));
@@ -107,7 +93,7 @@ fn views(
     entry: &Entry,
     demand: &Demand,
     result: &ForkResult,
-    request: crate::bench::reading::ForkRequest,
+    request: ForkRequest,
 ) -> Result<Vec<(MetricTerm, f64)>, Failure> {
     let mut series = Series::new(entry, &demand.duration);
     series.take(result, request)?;
@@ -142,7 +128,7 @@ fn view(name: &str, unit: &str) -> MetricTerm {
 fn printed(entry: &Entry, demand: &Demand, values: &MetricValues) -> Vec<(MetricTerm, f64)> {
     let declared = declared(entry, demand);
     let statistic = demand.runs.map(|(runs, aggregate)| format!("{} of {runs} runs", aggregate.name()));
-    let term = |(name, value): (crate::model::metric::MetricName, f64)| {
+    let term = |(name, value): (MetricName, f64)| {
         let spec = declared.get(&name.name).cloned().unwrap_or_default();
         let term = MetricTerm {
             name: name.to_string(),
