@@ -214,7 +214,7 @@ mod tests {
     proptest! {
         #[test]
         fn quoted_words_survive(given in prop::collection::vec("[^\0]{1,12}", 1..5)) {
-            let text = given.iter().map(|word| crate::sys::invocation::quote(word)).collect::<Vec<_>>().join(" ");
+            let text = crate::sys::invocation::line(&given);
             let is_variable = given[0].split_once('=').is_some_and(|(name, _)| is_variable(name));
             prop_assume!(!is_variable);
             prop_assert_eq!(split(&text, false).expect("split"), given);

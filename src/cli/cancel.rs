@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::report::reply::Reply;
 use crate::store::runs::{Ended, Record, State};
 use crate::sys::interrupt::{Interrupt, interrupted};
-use crate::sys::invocation::quote;
+use crate::sys::invocation::line;
 use crate::sys::slot::RUN_VARIABLE;
 use crate::sys::tree;
 use rustix::process::Signal;
@@ -107,7 +107,7 @@ fn kill_measured(record: &Record) {
 fn ended_now(record: &Record, killed: bool) -> Reply {
     let record = record.reloaded().unwrap_or_else(|| record.clone());
     let how = if killed { "killed, since it did not end when it was asked to" } else { "ended" };
-    let command = record.run.argv.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
+    let command = line(&record.run.argv);
     let text = format!("run {} was {how}: {command}\n{}\n", record.run.id, whereabouts(&record));
     Reply::plain("cancel", text, result(&record, true, killed))
 }

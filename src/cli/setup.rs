@@ -26,7 +26,7 @@ use crate::report::reply::{End, Reply};
 use crate::store::investigations;
 use crate::store::runs::Planned;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::invocation::quote;
+use crate::sys::invocation::{line, quote};
 use crate::sys::{clock, files};
 use serde_json::{Map, json};
 use std::fmt::Write;
@@ -282,18 +282,15 @@ impl Job<'_> {
         let root = &self.session.layout.root;
         let (command, argv, directory, env) = match &entry.program {
             Program::External(external) => (
-                external.argv.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
+                line(&external.argv),
                 Some(external.argv.clone()),
                 external.directory.clone(),
                 external.env.keys().cloned().collect(),
             ),
             Program::Bench(_) => {
-                let words = ["cargo", "perf", "baseline"]
-                    .iter()
-                    .map(|word| (*word).to_owned())
-                    .chain(arguments.clone());
-                let line = words.map(|word| quote(&word)).collect::<Vec<_>>().join(" ");
-                (line, None, self.session.cwd.clone(), Vec::new())
+                let words =
+                    ["cargo", "perf", "baseline"].into_iter().chain(arguments.iter().map(String::as_str));
+                (line(&words.collect::<Vec<_>>()), None, self.session.cwd.clone(), Vec::new())
             }
         };
         let values: Map<String, _> =

@@ -13,7 +13,7 @@ use crate::model::outcome::{Finding, NextStep, Outcome, Phase, Pointer, PointerK
 use crate::model::rules::{Rule, RuleCheck};
 use crate::model::units;
 use crate::model::waiver::Waiver;
-use crate::sys::invocation::quote;
+use crate::sys::invocation::line;
 use std::collections::BTreeMap;
 
 /// Findings beyond five are noise.
@@ -134,10 +134,7 @@ fn summary(measured: &Measured) -> Vec<String> {
         let scenarios: Vec<&str> = scenarios.into_iter().collect();
         lines.push(format!("Benchmark: {}", series.bench));
         if let Some(argv) = &series.command {
-            lines.push(format!(
-                "Benchmark command: {}",
-                argv.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
-            ));
+            lines.push(format!("Benchmark command: {}", line(argv)));
         }
         lines.push(format!("Results: {}", result(series).0));
         lines.push(format!("Warm-up: {:.1} s", series.totals.warm_up_s));
@@ -156,10 +153,7 @@ fn summary(measured: &Measured) -> Vec<String> {
 }
 
 fn evidence(measured: &Measured) -> Vec<Pointer> {
-    let command = Pointer::new(
-        PointerKind::Command,
-        measured.command.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
-    );
+    let command = Pointer::new(PointerKind::Command, line(&measured.command));
     let file = Pointer::new(PointerKind::File, measured.file.clone());
     let series = (0..measured.benches.len())
         .map(|index| Pointer::new(PointerKind::File, format!("{}#/benches/{index}", measured.file)));

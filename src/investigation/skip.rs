@@ -5,13 +5,12 @@ use crate::model::investigation::Effect;
 use crate::model::outcome::{NextStep, Outcome, Pointer, PointerKind, Status};
 use crate::model::rules::Rule;
 use crate::model::waiver::Waiver;
-use crate::sys::invocation::quote;
+use crate::sys::invocation::line;
 
 /// The outcome of leaving out a phase, which `who` approved at `now` with `command`.
 pub fn outcome(skip: &Skip, command: &[String], who: &str, now: &str) -> Outcome {
     let name = skip.phase.name();
     let waiver = Waiver { who: who.to_owned(), text: skip.why.clone(), when: now.to_owned() };
-    let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
     let rules = Rule::ALL.map(|rule| match rule {
         Rule::LogAndCheckpoint => rule.pass("this section, and the commit that holds it"),
         _ => rule.not_applicable("the phase was left out"),
@@ -23,7 +22,7 @@ pub fn outcome(skip: &Skip, command: &[String], who: &str, now: &str) -> Outcome
         findings: Vec::new(),
         summary: vec![format!("Left out: {name}")],
         decision: Some(format!("left out by {who}: {}", skip.why)),
-        evidence: vec![Pointer::new(PointerKind::Command, words.join(" "))],
+        evidence: vec![Pointer::new(PointerKind::Command, line(command))],
         rules: rules.to_vec(),
         delta: Some("left out".to_owned()),
         next: NextStep::Argv(["cargo", "perf", "next"].map(str::to_owned).to_vec()),

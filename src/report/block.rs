@@ -2,7 +2,7 @@
 
 use super::reply::Reply;
 use crate::model::outcome::NextStep;
-use crate::sys::invocation::quote;
+use crate::sys::invocation::line;
 
 /// The block, or nothing for a command that is no phase.
 pub fn render(reply: &Reply) -> String {
@@ -26,7 +26,7 @@ pub fn render(reply: &Reply) -> String {
 /// A command that can be pasted, or the question.
 pub fn next(step: &NextStep) -> String {
     match step {
-        NextStep::Argv(argv) => argv.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
+        NextStep::Argv(argv) => line(argv),
         NextStep::Question(question) => question.clone(),
     }
 }

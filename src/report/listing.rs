@@ -3,7 +3,7 @@
 use crate::model::bench::{BenchTarget, Benchmark, DeclaredHarness, HarnessKind};
 use crate::model::external::External;
 use crate::model::units;
-use crate::sys::invocation::quote;
+use crate::sys::invocation::line;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -44,8 +44,7 @@ fn heading(benchmark: &Benchmark) -> String {
 pub fn commands(commands: impl Iterator<Item = Vec<String>>, each: Duration) -> String {
     let mut text = format!("each takes about {}:\n", units::duration(each));
     for command in commands {
-        let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
-        let _ = writeln!(text, "  {}", words.join(" "));
+        let _ = writeln!(text, "  {}", line(&command));
     }
     text
 }
@@ -84,8 +83,7 @@ pub fn targets(targets: &[BenchTarget]) -> String {
 /// External benchmarks with their commands.
 pub fn externals(externals: &[&External]) -> String {
     externals.iter().fold(String::new(), |mut text, external| {
-        let words: Vec<String> = external.argv.iter().map(|word| quote(word)).collect();
-        let _ = writeln!(text, "{} (external): {}", external.id, words.join(" "));
+        let _ = writeln!(text, "{} (external): {}", external.id, line(&external.argv));
         text
     })
 }

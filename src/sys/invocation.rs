@@ -112,6 +112,11 @@ impl fmt::Display for Invocation {
     }
 }
 
+/// Words as one line for a POSIX shell, each quoted where it has to be.
+pub fn line<S: AsRef<str>>(words: &[S]) -> String {
+    words.iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
+}
+
 /// Quotes one word for a POSIX shell, leaving plain words as they are.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
