@@ -309,7 +309,7 @@ impl Job<'_> {
         let tree = within.map(|within| within.tree(self.session, lab.interrupt)).transpose()?;
         Ok(Measured {
             label: self.label.clone(),
-            command: super::own_command(),
+            command: super::stored_command(root),
             repeated: self.global.repeated(),
             duration: measuring.demand.duration.clone(),
             expanded: measuring.expanded.clone(),

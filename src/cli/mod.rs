@@ -38,6 +38,7 @@ use detach::Supervised;
 use emit::Printer;
 use std::ffi::OsString;
 use std::panic;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Find the benches of a workspace and measure them in a way that can be trusted
@@ -172,6 +173,12 @@ fn own_command() -> Vec<String> {
     let args = without_subcommand_name(std::env::args_os().collect());
     let given = args.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
     ["cargo", "perf"].map(str::to_owned).into_iter().chain(given).collect()
+}
+
+/// The same for what is stored, and committed with it: paths below the root are relative to it.
+fn stored_command(root: &Path) -> Vec<String> {
+    let inside = format!("{}/", root.display());
+    own_command().into_iter().map(|word| word.replace(&inside, "")).collect()
 }
 
 fn refused(error: &clap::Error, printer: &Printer) -> ExitCode {

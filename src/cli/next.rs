@@ -105,7 +105,7 @@ fn leave_out(
         let standing = Standing::Within(open.id.clone());
         let desk =
             investigating::desk(session, standing, &args.investigation, Vec::new(), &slot, lab.interrupt);
-        let command = super::own_command();
+        let command = super::stored_command(&session.layout.root);
         let outcome = skip::outcome(left_out, &command, &host::user(), &clock::now_rfc3339());
         noted.extend(advance(&desk, outcome)?.noted);
     }

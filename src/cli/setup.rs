@@ -263,7 +263,7 @@ impl Job<'_> {
             metrics,
             benchmark: self.record(entry, &tried)?,
             tried: tried.clone(),
-            command: shown_command(&layout.root),
+            command: line(&super::stored_command(&layout.root)),
             place,
             file: files::relative(&layout.folder.join(investigations::CURRENT), &layout.root),
             approvals: Vec::new(),
@@ -375,11 +375,4 @@ fn which(entries: &[&Entry], chosen: &Chosen) -> Reply {
     }
     reply.result = json!({"benches": entries.iter().map(|entry| &entry.benchmark.name).collect::<Vec<_>>()});
     reply
-}
-
-/// The command of this process with paths below the root relative to it.
-fn shown_command(root: &Path) -> String {
-    let inside = format!("{}/", root.display());
-    let words = super::own_command().into_iter().map(|word| quote(&word.replace(&inside, "")));
-    words.collect::<Vec<_>>().join(" ")
 }

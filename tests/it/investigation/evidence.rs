@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         c06_a_check_follows_every_pointer,
         s28_a_section_that_was_changed_is_found,
         x10_values_of_the_environment_are_not_stored,
+        s39_commands_name_no_place_on_this_machine,
     ]
 }
 
@@ -110,4 +111,22 @@ fn x10_values_of_the_environment_are_not_stored() {
         files.keys().any(|path| fs::read_to_string(folder.join(path)).is_ok_and(|held| held.contains(text)))
     };
     assert!(found("SERVICE_LOGIN") && !found("hunter"));
+}
+
+fn s39_commands_name_no_place_on_this_machine() {
+    let _machine = machine();
+    let study = Study::begun();
+    let place = study.project.to_str().expect("text").to_owned();
+    let command = format!("{place}/case.sh prints 'PERF_METRICS a=1'");
+    study.measure().args(["--expand=another", "--command", &command]).succeeds();
+    let quote = format!("--skip-phase=breaking-point=see {place}/README.md");
+    study.perf(["next", &quote]).succeeds();
+    let commands = study
+        .log()
+        .lines()
+        .filter(|line| line.starts_with("- Command: "))
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    assert_eq!(commands.len(), 3);
+    assert!(commands.iter().all(|command| !command.contains(&place)), "{commands:?}");
 }
