@@ -37,7 +37,7 @@ struct Stored {
 
 impl BenchArgs {
     /// Whether a benchmark is chosen here.
-    pub fn chooses(&self) -> bool {
+    fn chooses(&self) -> bool {
         let Choice { package, bench, filter } = &self.choice;
         self.command.command.is_some() || filter.is_some() || !package.is_empty() || !bench.is_empty()
     }

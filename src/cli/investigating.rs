@@ -69,7 +69,7 @@ impl InvestigationArgs {
             }
         }
         let skips = self.skip_phase.iter().map(|text| Skip::parse(text)).collect::<Result<_, _>>()?;
-        Ok(Asked { resume: self.resume, id: self.id.clone(), quote: self.quote.clone(), skips })
+        Ok(Asked { resume: self.resume, id: self.id.clone(), skips })
     }
 
     /// Where commits go.

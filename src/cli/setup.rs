@@ -9,6 +9,7 @@ use super::investigating::{self, InvestigationArgs};
 use super::measuring::Measuring;
 use super::session::Session;
 use super::workplace::Workplace;
+use crate::bench::discover::Workspace;
 use crate::failure::{Failure, FailureKind};
 use crate::git::checkpoint::{self, Foreseen, Order};
 use crate::investigation::advance::{Applied, Standing, advance};
@@ -245,7 +246,7 @@ impl Job<'_> {
         &self,
         lab: &mut Lab<'_>,
         entry: &Entry,
-        workspace: Option<&crate::bench::discover::Workspace>,
+        workspace: Option<&Workspace>,
         place: Vec<String>,
     ) -> Result<Reply, Failure> {
         let started_at = clock::now_rfc3339();
@@ -266,7 +267,6 @@ impl Job<'_> {
             command: line(&super::stored_command(&layout.root)),
             place,
             file: files::relative(&layout.folder.join(investigations::CURRENT), &layout.root),
-            approvals: Vec::new(),
             started_at,
         };
         let interrupt = lab.interrupt;

@@ -5,7 +5,7 @@
 
 use super::dossier;
 use super::gate;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::git::checkpoint::{self, Foreseen, Made, Mode, Order, Wanted};
 use crate::model::checkpoint::{CheckpointRecord, CheckpointState};
 use crate::model::investigation::{Approval, Effect, Investigation, PhaseRecord, PhaseStatus};
@@ -177,10 +177,9 @@ impl Desk<'_> {
                 self.mend(guard, &mut stored)?;
                 Ok((stored, Change::new()))
             }
-            Standing::Alone => Err(Failure::new(
-                crate::failure::FailureKind::Bug,
-                "a phase without an investigation has no state",
-            )),
+            Standing::Alone => {
+                Err(Failure::new(FailureKind::Bug, "a phase without an investigation has no state"))
+            }
         }
     }
 

@@ -9,15 +9,12 @@ use crate::model::format::CURRENT;
 use crate::model::investigation::{Approval, Approved, Effect};
 use crate::model::label::VersionLabel;
 use crate::model::metric::{MetricName, MetricValues};
-use crate::model::outcome::{Finding, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
+use crate::model::outcome::{Finding, MOST_FINDINGS, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
 use crate::model::rules::{Rule, RuleCheck};
 use crate::model::units;
 use crate::model::waiver::Waiver;
 use crate::sys::invocation::line;
 use std::collections::BTreeMap;
-
-/// Findings beyond five are noise.
-const MOST_FINDINGS: usize = 5;
 
 /// What was measured, and by which command.
 #[derive(Debug)]

@@ -7,15 +7,13 @@ use crate::model::outcome::Phase;
 use crate::store::investigations::{self, Stored};
 use crate::store::layout::Layout;
 
-/// How a command names the investigation, and what it says about it.
+/// Which investigation a command means, and what it leaves out of it.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     /// Go on with one that exists.
     pub resume: bool,
     /// Which one.
     pub id: Option<String>,
-    /// What the user said, word for word.
-    pub quote: Option<String>,
     /// Phases that are left out.
     pub skips: Vec<Skip>,
 }

@@ -3,17 +3,12 @@
 use crate::condition::{Condition, Known};
 use crate::failure::{Failure, FailureKind};
 use crate::lab::trial::Tried;
-use crate::model::investigation::{
-    Approval, BenchmarkRecord, Effect, Investigation, MetricTerm, Scenario, Terms,
-};
+use crate::model::investigation::{BenchmarkRecord, Effect, Investigation, MetricTerm, Scenario, Terms};
 use crate::model::label::VersionLabel;
-use crate::model::outcome::{Finding, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
+use crate::model::outcome::{Finding, MOST_FINDINGS, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
 use crate::model::rules::{Rule, RuleCheck};
 use crate::model::{secrets, units};
 use crate::report::investigation::meaning;
-
-/// Findings beyond five are noise.
-const MOST_FINDINGS: usize = 5;
 
 /// What setup must know before it looks at any benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,8 +210,6 @@ pub struct Settled {
     pub place: Vec<String>,
     /// The file of the state, relative to the root.
     pub file: String,
-    /// What was approved.
-    pub approvals: Vec<Approval>,
     /// When it began, RFC 3339 in UTC.
     pub started_at: String,
 }
@@ -259,7 +252,6 @@ pub fn outcome(settled: Settled) -> Outcome {
             },
             benchmark: settled.benchmark,
             quote: settled.checked.quote,
-            approvals: settled.approvals,
         })),
     }
 }

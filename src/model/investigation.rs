@@ -347,8 +347,6 @@ pub struct Terms {
     pub benchmark: BenchmarkRecord,
     /// The request, word for word.
     pub quote: String,
-    /// What was approved with it.
-    pub approvals: Vec<Approval>,
 }
 
 impl Investigation {
@@ -417,7 +415,6 @@ impl Investigation {
                 self.scenario = Scenario { scenarios, other, ..terms.scenario.clone() };
                 self.benchmark = Some(terms.benchmark.clone());
                 self.quote = Some(terms.quote.clone());
-                self.approvals.extend(terms.approvals.iter().cloned());
             }
             Effect::Baseline(baseline) => {
                 self.baselines.retain(|stored| stored.version != baseline.version);

@@ -88,11 +88,6 @@ impl Phase {
         Self::ALL.into_iter().find(|phase| phase.name() == name)
     }
 
-    /// The phase that comes next; none after the last.
-    pub fn after(self) -> Option<Self> {
-        Self::ALL.get(self.number()).copied()
-    }
-
     /// Its heading in a log: the first letter is a capital, dashes are spaces.
     pub fn heading(self) -> String {
         let words = self.name().replace('-', " ");
@@ -138,6 +133,9 @@ impl Status {
         }
     }
 }
+
+/// Findings that are told at once; beyond, they are noise.
+pub const MOST_FINDINGS: usize = 5;
 
 /// One result in words: a number, its unit, and where it can be checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,14 +1,11 @@
 //! An investigation in words: where it stands, and the report about it.
 
 use crate::model::investigation::{Investigation, MetricTerm, PhaseRecord, PhaseStatus};
-use crate::model::outcome::{Finding, Phase};
+use crate::model::outcome::{Finding, MOST_FINDINGS, Phase};
 use crate::model::rules::{Kept, Rule};
 use crate::model::units;
 use serde_json::{Value, json};
 use std::fmt::Write;
-
-/// Findings beyond five are noise.
-const MOST_FINDINGS: usize = 5;
 
 /// What is asked and measured, a line each.
 pub fn terms(investigation: &Investigation) -> String {
