@@ -64,9 +64,7 @@ impl InvestigationArgs {
         }
         let quotes = self.quote.iter().map(|text| ("--quote", text));
         for (flag, text) in quotes.chain(self.skip_phase.iter().map(|text| ("--skip-phase", text))) {
-            if let Some(what) = text.split_whitespace().find_map(secrets::in_word) {
-                return Err(secret(flag, &what).hint("write it without the value"));
-            }
+            secrets::expect_none(flag, text)?;
         }
         let skips = self.skip_phase.iter().map(|text| Skip::parse(text)).collect::<Result<_, _>>()?;
         Ok(Asked { resume: self.resume, id: self.id.clone(), skips })
@@ -97,24 +95,13 @@ impl InvestigationArgs {
     }
 }
 
-/// That something holds what must not be committed.
-fn secret(what: &str, found: &str) -> Failure {
-    Failure::usage(format!(
-        "{what} holds what looks like a secret ({found}), and would be committed with the state"
-    ))
-}
-
 /// Refuses commands that hold what looks like a secret: they are logged.
 ///
 /// # Errors
 /// `Usage`, naming what it is and not its value.
 pub fn expect_no_secret(entries: &[&Entry]) -> Result<(), Failure> {
     let mut commands = entries.iter().filter_map(|entry| entry.as_external());
-    match commands.find_map(|external| secrets::in_command(&external.argv)) {
-        Some(found) => Err(secret("the command", &found)
-            .hint("pass it in a variable of your environment, which is not stored")),
-        None => Ok(()),
-    }
+    commands.try_for_each(|external| secrets::expect_none_in_command(&external.argv))
 }
 
 /// The place where a phase of `open` is stored; without one it stands alone.

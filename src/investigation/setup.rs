@@ -149,13 +149,7 @@ fn check_text(flag: &str, text: &str) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{flag} is empty"))
             .hint(format!("for example: {flag} \"parsing is slow\"")));
     }
-    if let Some(what) = text.split_whitespace().find_map(secrets::in_word) {
-        return Err(Failure::usage(format!(
-            "{flag} holds what looks like a secret ({what}), and is committed"
-        ))
-        .hint("write it without the value"));
-    }
-    Ok(())
+    secrets::expect_none(flag, text)
 }
 
 /// That terms are missing: their flags, and one question for the first.

@@ -1,5 +1,7 @@
 //! What looks like a secret must not reach a file that is committed.
 
+use crate::failure::Failure;
+
 /// Words in the name of a value that make it a secret.
 const TELLING: [&str; 9] =
     ["token", "secret", "password", "passwd", "passphrase", "apikey", "credential", "credentials", "bearer"];
@@ -11,8 +13,39 @@ const PREFIXES: [&str; 9] =
 /// A token is at least this long.
 const SHORTEST_TOKEN: usize = 16;
 
+/// Refuses a text that holds what looks like a secret; `flag` gave it.
+///
+/// # Errors
+/// `Usage`, naming what it is and never its value.
+pub fn expect_none(flag: &str, text: &str) -> Result<(), Failure> {
+    match text.split_whitespace().find_map(in_word) {
+        Some(found) => Err(refusal(flag, &found).hint("write it without the value")),
+        None => Ok(()),
+    }
+}
+
+/// The same for a command.
+///
+/// # Errors
+/// As [`expect_none`].
+pub fn expect_none_in_command(argv: &[String]) -> Result<(), Failure> {
+    match in_command(argv) {
+        Some(found) => {
+            let hint = "pass it in a variable of your environment, which is not stored";
+            Err(refusal("the command", &found).hint(hint))
+        }
+        None => Ok(()),
+    }
+}
+
+fn refusal(what: &str, found: &str) -> Failure {
+    Failure::usage(format!(
+        "{what} holds what looks like a secret ({found}), and would be committed with the state"
+    ))
+}
+
 /// What in a word of a command looks like a secret, by its name or its beginning and never by its value.
-pub fn in_word(word: &str) -> Option<String> {
+fn in_word(word: &str) -> Option<String> {
     if let Some((name, value)) = word.split_once('=')
         && !value.is_empty()
         && is_telling(name)
@@ -26,7 +59,7 @@ pub fn in_word(word: &str) -> Option<String> {
 }
 
 /// The same for a command: a flag may have its value in the next word.
-pub fn in_command(argv: &[String]) -> Option<String> {
+fn in_command(argv: &[String]) -> Option<String> {
     let by_flag = argv.windows(2).find_map(|pair| {
         let flag = pair[0].strip_prefix("--").filter(|flag| !flag.contains('='))?;
         (is_telling(flag) && !pair[1].starts_with('-')).then(|| flag.to_owned())
@@ -37,7 +70,7 @@ pub fn in_command(argv: &[String]) -> Option<String> {
 }
 
 /// Whether the name of a variable or flag tells that its value is a secret.
-pub fn is_telling(name: &str) -> bool {
+fn is_telling(name: &str) -> bool {
     let parts: Vec<String> = name
         .split(|c: char| !c.is_alphanumeric())
         .map(str::to_lowercase)
