@@ -11,7 +11,7 @@ use crate::model::investigation::{Investigation, PhaseRecord};
 use crate::model::outcome::{NextStep, Phase, Status};
 use crate::report::investigation as rendered;
 use crate::report::reply::{End, Reply};
-use crate::store::investigations;
+use crate::store::investigations::{self, Listed};
 use crate::sys::files;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -35,18 +35,15 @@ pub fn run(args: &Args, global: &Global) -> Result<Reply, Failure> {
 
 /// A damaged file is a line of the list and no reason to hide the others.
 fn all(session: &Session) -> Result<Reply, Failure> {
-    let current =
-        investigations::current(&session.layout).ok().flatten().map(|stored| stored.investigation.id);
     let mut text = String::new();
     let mut entries: Vec<Value> = Vec::new();
-    for (id, found) in investigations::all(&session.layout)? {
+    for Listed { id, current, found } in investigations::all(&session.layout)? {
         match found {
             Ok(investigation) => {
-                let is_current = current.as_ref() == Some(&id);
-                text.push_str(&rendered::summary(&investigation, is_current));
+                text.push_str(&rendered::summary(&investigation, current));
                 entries.push(json!({
                     "id": id,
-                    "current": is_current,
+                    "current": current,
                     "status": investigation.status,
                     "phase": investigation.phase,
                     "updatedAt": investigation.updated_at,

@@ -67,43 +67,41 @@ pub fn current_of(guard: &Guard, layout: &Layout) -> Result<Option<Stored>, Fail
     guard.read(CURRENT)?.map(|bytes| read(layout, CURRENT, bytes)).transpose()
 }
 
-/// The investigation `id` that is not current.
-///
-/// # Errors
-/// `Usage` when there is none; otherwise as [`current`].
-pub fn parked(guard: &Guard, layout: &Layout, id: &str) -> Result<Stored, Failure> {
-    check_id(id)?;
-    let name = parked_name(id);
-    let bytes = guard.read(&name)?.ok_or_else(|| unknown(id))?;
-    read(layout, &name, bytes)
-}
-
 /// That there is no investigation `id`.
 pub fn unknown(id: &str) -> Failure {
     Failure::usage(format!("there is no investigation {id}")).hint("`cargo perf status --all` shows them")
 }
 
-/// An investigation by its id, or what is wrong with its file.
-pub type Listed = (String, Result<Investigation, Failure>);
+/// An investigation in a list.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its id; the name of the file when that cannot be read.
+    pub id: String,
+    /// Whether it is the current one.
+    pub current: bool,
+    /// As it stands, or what is wrong with its file.
+    pub found: Result<Investigation, Failure>,
+}
 
-/// All investigations that can be read, and what is wrong with the others; the current one comes first.
+/// All investigations, the current one first.
+///
+/// # Errors
+/// `State` when the folder cannot be read.
 pub fn all(layout: &Layout) -> Result<Vec<Listed>, Failure> {
-    let mut found = Vec::new();
-    if transaction::peek(&layout.folder, CURRENT)?.is_some() {
-        let stored = current(layout).map(|stored| stored.map(|stored| stored.investigation));
-        match stored {
-            Ok(Some(investigation)) => found.push((investigation.id.clone(), Ok(investigation))),
-            Ok(None) => {}
-            Err(failure) => found.push((CURRENT.to_owned(), Err(failure))),
+    let mut listed = Vec::new();
+    match current(layout) {
+        Ok(None) => {}
+        Ok(Some(Stored { investigation, .. })) => {
+            listed.push(Listed { id: investigation.id.clone(), current: true, found: Ok(investigation) });
         }
+        Err(failure) => listed.push(Listed { id: CURRENT.to_owned(), current: true, found: Err(failure) }),
     }
     for id in parked_ids(layout)? {
-        let name = parked_name(&id);
-        let Some(bytes) = transaction::peek(&layout.folder, &name)? else { continue };
-        let stored = read(layout, &name, bytes).map(|stored| stored.investigation);
-        found.push((id, stored));
+        let found = aside(layout, &id).transpose();
+        let found = found.map(|stored| stored.map(|stored| stored.investigation));
+        listed.extend(found.map(|found| Listed { id, current: false, found }));
     }
-    Ok(found)
+    Ok(listed)
 }
 
 fn parked_ids(layout: &Layout) -> Result<Vec<String>, Failure> {
@@ -176,7 +174,8 @@ pub fn switch(layout: &Layout, id: Option<&str>) -> Result<Option<Investigation>
     if let Some(before) = before.as_ref().filter(|before| Some(before.investigation.id.as_str()) == id) {
         return Ok(Some(before.investigation.clone()));
     }
-    let chosen = id.map(|id| parked(&guard, layout, id)).transpose()?;
+    // Under the lock of the guard, which has repaired what was left half done.
+    let chosen = id.map(|id| aside(layout, id)?.ok_or_else(|| unknown(id))).transpose()?;
     let mut change = Change::new();
     match (&before, &chosen) {
         (None, None) => return Ok(None),
