@@ -7,12 +7,11 @@ use super::emit::Printer;
 use super::investigating::{self, InvestigationArgs};
 use super::session::Session;
 use super::workplace::take_machine;
-use crate::bench::selection::CargoFlags;
 use crate::failure::{Failure, FailureKind};
-use crate::investigation::advance::{Noted, Standing, advance};
+use crate::investigation::advance::{Desk, Noted, Standing, advance};
 use crate::investigation::dossier::{self, Asked};
 use crate::investigation::{gate, skip};
-use crate::lab::Lab;
+use crate::model::event::Listener;
 use crate::model::investigation::Investigation;
 use crate::model::outcome::{NextStep, Phase, Status};
 use crate::report::reply::{End, Reply};
@@ -53,8 +52,13 @@ pub fn run(
     let mut skipped = Vec::new();
     if !asked.skips.is_empty() {
         found.make_current(&session.layout)?;
-        let mut lab = Lab::new(session.cwd.clone(), CargoFlags::default(), None, false, interrupt, printer)?;
-        skipped = leave_out(args, &session, &mut lab, global, open, &asked)?;
+        // Nothing is committed while somebody measures.
+        let patience = if args.bench.measuring.no_wait { Patience::NoWait } else { Patience::Wait };
+        let report = |event| printer.event(event);
+        let slot = take_machine(&global.run_id(), "cargo perf next", patience, interrupt, report)?;
+        let standing = Standing::Within(open.id.clone());
+        let desk = investigating::desk(&session, standing, given, Vec::new(), &slot, interrupt);
+        skipped = leave_out(&desk, &asked)?;
     }
     let now = skipped.last().map_or(open, |noted: &Noted| &noted.investigation);
     if !asked.skips.is_empty() && given.phase.is_none() {
@@ -87,27 +91,14 @@ fn destination(open: &Investigation, asked: &Asked, named: Option<Phase>) -> Res
 }
 
 /// Leaves phases out in their order, each with its section and its commit.
-fn leave_out(
-    args: &Args,
-    session: &Session,
-    lab: &mut Lab<'_>,
-    global: &Global,
-    open: &Investigation,
-    asked: &Asked,
-) -> Result<Vec<Noted>, Failure> {
-    // Nothing is committed while somebody measures.
-    let patience = if args.bench.measuring.no_wait { Patience::NoWait } else { Patience::Wait };
-    let slot = take_machine(lab, &global.run_id(), "cargo perf next", patience)?;
+fn leave_out(desk: &Desk<'_>, asked: &Asked) -> Result<Vec<Noted>, Failure> {
+    let command = super::stored_command(&desk.layout.root);
     let mut skips = asked.skips.clone();
     skips.sort_by_key(|skip| skip.phase);
     let mut noted = Vec::new();
     for left_out in &skips {
-        let standing = Standing::Within(open.id.clone());
-        let desk =
-            investigating::desk(session, standing, &args.investigation, Vec::new(), &slot, lab.interrupt);
-        let command = super::stored_command(&session.layout.root);
         let outcome = skip::outcome(left_out, &command, &host::user(), &clock::now_rfc3339());
-        noted.extend(advance(&desk, outcome)?.noted);
+        noted.extend(advance(desk, outcome)?.noted);
     }
     Ok(noted)
 }

@@ -10,6 +10,7 @@ use crate::lab::catalogue::Entry;
 use crate::lab::preflight::Order;
 use crate::model::event::Event;
 use crate::sys::files;
+use crate::sys::interrupt::Interrupt;
 use crate::sys::slot::{Holder, Patience, Slot};
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,8 @@ impl Workplace {
             supervised.keeps_traces_in(&folder)?;
         }
         let doing = format!("cargo perf {command} of {}", entry.benchmark.name);
-        let slot = take_machine(lab, &run, &doing, patience)?;
+        let interrupt = lab.interrupt;
+        let slot = take_machine(&run, &doing, patience, interrupt, |event| lab.report(event))?;
         Ok(Self { slot, folder })
     }
 }
@@ -56,10 +58,15 @@ impl Workplace {
 ///
 /// # Errors
 /// As [`Slot::acquire`].
-pub fn take_machine(lab: &mut Lab<'_>, run: &str, doing: &str, patience: Patience) -> Result<Slot, Failure> {
-    let interrupt = lab.interrupt;
+pub fn take_machine(
+    run: &str,
+    doing: &str,
+    patience: Patience,
+    interrupt: &Interrupt,
+    mut report: impl FnMut(Event),
+) -> Result<Slot, Failure> {
     Slot::acquire(run, doing, patience, interrupt, |holder, waited| {
-        lab.report(Event::WaitingForMachine {
+        report(Event::WaitingForMachine {
             holder: holder.map(Holder::describe),
             seconds: waited.as_secs_f64(),
         });
