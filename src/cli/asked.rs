@@ -7,8 +7,9 @@ use super::session::Session;
 use crate::bench::selection::Selection;
 use crate::failure::{Failure, FailureKind};
 use crate::lab::catalogue::Entry;
+use crate::model::investigation::BenchmarkRecord;
 use clap::Parser;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What chooses a benchmark, and how it is measured.
 #[derive(Debug, Clone, clap::Args)]
@@ -47,7 +48,7 @@ impl BenchArgs {
     ///
     /// # Errors
     /// `State` when the stored flags cannot be read.
-    pub fn after(&self, stored: &[String]) -> Result<(Self, bool), Failure> {
+    fn after(&self, stored: &[String]) -> Result<(Self, bool), Failure> {
         let Stored { args: before } = Stored::try_parse_from(stored).map_err(|error| {
             let first = error.to_string().lines().next().unwrap_or_default().to_owned();
             Failure::state(format!("the flags that setup stored cannot be read: {first}"))
@@ -64,6 +65,22 @@ impl BenchArgs {
         }
         all.measuring.complete(&before.measuring);
         Ok((all, same))
+    }
+
+    /// These flags as they are meant now, and the folder in which a command runs: those of `before` where
+    /// nothing else was given.
+    ///
+    /// # Errors
+    /// As [`BenchArgs::after`].
+    pub fn meant(
+        &self,
+        before: Option<&BenchmarkRecord>,
+        session: &Session,
+    ) -> Result<(Self, PathBuf), Failure> {
+        let Some(before) = before else { return Ok((self.clone(), session.cwd.clone())) };
+        let (all, same) = self.after(&before.arguments)?;
+        let folder = before.cwd.as_deref().filter(|_| same);
+        Ok((all, folder.map_or_else(|| session.cwd.clone(), |folder| session.layout.root.join(folder))))
     }
 
     fn choice_words(&self) -> Vec<String> {

@@ -73,13 +73,11 @@ impl Args {
     fn request(&self, global: &Global, session: &Session) -> Result<Request, Failure> {
         let given = self.label()?;
         let within = Within::find(session, &self.investigation, Phase::Baseline)?;
-        let (label, bench, directory) = match &within {
-            Some(within) => {
-                let (bench, of_setup) = self.bench.after(&within.benchmark.arguments)?;
-                let directory = if of_setup { within.directory(session) } else { session.cwd.clone() };
-                (Some(within.label(given)?), bench, directory)
-            }
-            None => (given, self.bench.clone(), session.cwd.clone()),
+        let before = within.as_ref().map(|within| &within.benchmark);
+        let (bench, directory) = self.bench.meant(before, session)?;
+        let label = match &within {
+            Some(within) => Some(within.label(given)?),
+            None => given,
         };
         let measuring = bench.measuring.checked(&session.config)?;
         let chosen = bench.chosen(global, session, &directory)?;

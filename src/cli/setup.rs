@@ -23,11 +23,12 @@ use crate::model::event::Event;
 use crate::model::investigation::{BenchmarkRecord, Effect, Investigation, check_id};
 use crate::model::outcome::Phase;
 use crate::report::investigation::meaning;
+use crate::report::listing;
 use crate::report::reply::{End, Reply};
 use crate::store::investigations;
 use crate::store::runs::Planned;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::invocation::{line, quote};
+use crate::sys::invocation::line;
 use crate::sys::{clock, files};
 use serde_json::{Map, json};
 use std::fmt::Write;
@@ -73,15 +74,7 @@ pub fn run(
     let subject = Subject::choose(&session, &asked)?;
     let checked = args.draft(&subject, printer)?.checked()?;
     let before = subject.before.as_ref().and_then(|found| found.investigation.benchmark.as_ref());
-    let (bench, directory) = match before {
-        Some(benchmark) => {
-            let (bench, kept) = args.bench.after(&benchmark.arguments)?;
-            let folder =
-                benchmark.cwd.as_deref().filter(|_| kept).map(|folder| session.layout.root.join(folder));
-            (bench, folder.unwrap_or_else(|| session.cwd.clone()))
-        }
-        None => (args.bench.clone(), session.cwd.clone()),
-    };
+    let (bench, directory) = args.bench.meant(before, &session)?;
     let measuring = bench.measuring.checked(&session.config)?;
     let chosen = bench.chosen(global, &session, &directory)?;
     let (shown, flags) = (printer.shares_stderr(), chosen.flags.clone());
@@ -361,17 +354,7 @@ fn which(entries: &[&Entry], chosen: &Chosen) -> Reply {
             .hint("which one? choose it with --filter ID");
     let mut reply = Reply::failed("setup", Some(Phase::Setup), failure);
     for entry in entries {
-        let name = &entry.benchmark.name;
-        let flag = |flag: &str, value: &Option<String>| {
-            value.as_deref().map(|value| format!("{flag} {} ", quote(value))).unwrap_or_default()
-        };
-        let _ = writeln!(
-            reply.text,
-            "{}{}--filter {}",
-            flag("-p", &name.package),
-            flag("--bench", &name.target),
-            quote(&name.id)
-        );
+        let _ = writeln!(reply.text, "{}", line(&listing::choice(&entry.benchmark.name)));
     }
     reply.result = json!({"benches": entries.iter().map(|entry| &entry.benchmark.name).collect::<Vec<_>>()});
     reply

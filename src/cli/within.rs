@@ -14,7 +14,6 @@ use crate::model::label::VersionLabel;
 use crate::model::outcome::Phase;
 use crate::model::rules::Rule;
 use crate::sys::interrupt::Interrupt;
-use std::path::PathBuf;
 
 /// Approves sources that are in no commit; its value is stored as the approval.
 const ALLOW_DIRTY: &str = "PERF_ALLOW_DIRTY";
@@ -71,11 +70,6 @@ impl Within {
             Some(given) => Ok(given),
             None => VersionLabel::new(version),
         }
-    }
-
-    /// Where the benchmark of setup runs.
-    pub fn directory(&self, session: &Session) -> PathBuf {
-        session.layout.root.join(self.benchmark.cwd.as_deref().unwrap_or_default())
     }
 
     /// Rule 4: the benchmark is that of setup, unless another one was approved; and it can be logged.

@@ -1,6 +1,6 @@
 //! Lists of benches, for people and machines.
 
-use crate::model::bench::{BenchTarget, Benchmark, DeclaredHarness, HarnessKind};
+use crate::model::bench::{BenchName, BenchTarget, Benchmark, DeclaredHarness, HarnessKind};
 use crate::model::external::External;
 use crate::model::units;
 use crate::sys::invocation::line;
@@ -51,24 +51,23 @@ pub fn commands(commands: impl Iterator<Item = Vec<String>>, each: Duration) -> 
 
 /// The command that measures exactly one benchmark; `repeated` is what the user's own command said.
 pub fn command(benchmark: &Benchmark, repeated: &[String]) -> Vec<String> {
-    let name = &benchmark.name;
+    let words = ["cargo", "perf", "baseline"].map(str::to_owned).into_iter();
+    words.chain(repeated.iter().cloned()).chain(choice(&benchmark.name)).collect()
+}
+
+/// The flags that mean exactly one benchmark.
+pub fn choice(name: &BenchName) -> Vec<String> {
     // A value that looks like a flag needs the form with the equals sign.
     let filter = if name.id.starts_with('-') {
         vec![format!("--filter={}", name.id)]
     } else {
         vec!["--filter".to_owned(), name.id.clone()]
     };
-    let words = ["cargo", "perf", "baseline"].map(str::to_owned).into_iter();
     let scope = |flag: &str, value: &Option<String>| {
         value.iter().flat_map(|v| [flag.to_owned(), v.clone()]).collect::<Vec<_>>()
     };
     let package = scope("-p", &name.package);
-    words
-        .chain(repeated.iter().cloned())
-        .chain(package)
-        .chain(scope("--bench", &name.target))
-        .chain(filter)
-        .collect()
+    package.into_iter().chain(scope("--bench", &name.target)).chain(filter).collect()
 }
 
 /// Targets as their manifests declare them, with nothing built.
