@@ -59,15 +59,14 @@ pub fn next(investigation: &Investigation, repeated: &[String]) -> NextStep {
             investigation.id
         ));
     }
-    let name = phase.name();
-    NextStep::Question(if needs.skippable {
-        format!(
-            "this version does not carry out {name} ({}); leave it out? cargo perf next --skip-phase '{name}=why'",
-            phase.commands().join(", ")
-        )
+    let (name, inputs) = (phase.name(), needs.inputs);
+    let commands = phase.commands().join(", ");
+    let helps = if needs.skippable {
+        format!("leave it out? cargo perf next --skip-phase '{name}=why'")
     } else {
-        format!(
-            "this version does not carry out {name}, which cannot be left out; look at `cargo perf report`"
-        )
-    })
+        "it cannot be left out; look at `cargo perf report`".to_owned()
+    };
+    NextStep::Question(format!(
+        "this version does not carry out {name} ({commands}), which needs {inputs}; {helps}"
+    ))
 }
