@@ -8,7 +8,7 @@ use super::gate;
 use crate::failure::{Failure, FailureKind};
 use crate::git::checkpoint::{self, Foreseen, Made, Mode, Order, Wanted};
 use crate::model::checkpoint::{CheckpointRecord, CheckpointState};
-use crate::model::investigation::{Approval, Effect, Investigation, PhaseRecord, PhaseStatus};
+use crate::model::investigation::{Approval, Effect, Investigation, PhaseRecord, PhaseStatus, ResultFile};
 use crate::model::label::VersionLabel;
 use crate::model::outcome::{Outcome, Phase};
 use crate::model::section::Section;
@@ -112,13 +112,19 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
     let guard = Guard::take(&desk.layout.folder, PATIENCE)?;
     let (mut stored, mut change) = desk.begin(&guard, &outcome)?;
     let mut baseline_file = None;
+    let mut results = Vec::new();
     if let Effect::Baseline(baseline) = &outcome.effect {
         let label = VersionLabel::new(&baseline.version)?;
         let prepared = baselines::prepare(desk.layout, &label, baseline.as_ref().clone())?;
+        let file = desk.layout.baseline(&label);
+        results.push(ResultFile {
+            path: files::relative(&file, &desk.layout.root),
+            sha256: files::sha256_bytes(&prepared.bytes),
+        });
         change = change.write(prepared.name.clone(), prepared.bytes);
-        baseline_file = Some(desk.layout.baseline(&label));
+        baseline_file = Some(file);
     }
-    let shown = baseline_file.as_ref().map(|file| files::relative(file, &desk.layout.root));
+    let shown = results.first().map(|file| file.path.clone());
     let now = clock::now_rfc3339();
     let open = &mut stored.investigation;
     open.apply(outcome.phase, &outcome.effect, shown);
@@ -126,7 +132,7 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
     let checkpoint = desk.foresee(open, &outcome)?;
     let section = desk.section(open, &outcome, &now);
     let text = log::render(&section);
-    open.note(record(&outcome, &now, &text, checkpoint), &now);
+    open.note(record(&outcome, &now, results, &text, checkpoint), &now);
     let log_name = investigations::log_name(&open.id);
     let before = guard.read(&log_name)?.unwrap_or_else(|| log::opening(&open.id).into_bytes());
     change = change.write(log_name.clone(), appended(before, &text));
@@ -325,7 +331,13 @@ pub fn commits_of(layout: &Layout, investigation: &Investigation) -> Vec<Option<
     commits
 }
 
-fn record(outcome: &Outcome, now: &str, section: &str, checkpoint: CheckpointRecord) -> PhaseRecord {
+fn record(
+    outcome: &Outcome,
+    now: &str,
+    results: Vec<ResultFile>,
+    section: &str,
+    checkpoint: CheckpointRecord,
+) -> PhaseRecord {
     let skipped = match &outcome.effect {
         Effect::Skip(waiver) => Some(waiver.text.clone()),
         _ => None,
@@ -338,6 +350,7 @@ fn record(outcome: &Outcome, now: &str, section: &str, checkpoint: CheckpointRec
         reason: skipped,
         findings: outcome.findings.clone(),
         evidence: outcome.evidence.clone(),
+        results,
         rules: outcome.rules.clone(),
         section_sha256: Some(files::sha256_bytes(section.as_bytes())),
         checkpoint: Some(checkpoint),

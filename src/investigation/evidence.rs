@@ -11,6 +11,7 @@ use crate::store::layout::Layout;
 use crate::store::transaction;
 use crate::sys::files;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path};
 
@@ -63,6 +64,7 @@ pub fn check(layout: &Layout, investigation: &Investigation, text: &str) -> Resu
             checked.pointer(layout, investigation, record, &pointer);
         }
     }
+    checked.results(layout, investigation);
     Ok(checked)
 }
 
@@ -86,6 +88,20 @@ impl Checked {
         if section.evidence != record.evidence {
             self.problems
                 .push(format!("line {line}: {name} has other evidence in the state than in its section"));
+        }
+    }
+
+    /// Compares the results with what was stored last; those that are gone have a pointer that leads nowhere.
+    fn results(&mut self, layout: &Layout, investigation: &Investigation) {
+        let stored = investigation
+            .phases
+            .iter()
+            .flat_map(|record| record.results.iter().map(move |file| (file.path.as_str(), (record, file))));
+        for (path, (record, file)) in stored.collect::<BTreeMap<_, _>>() {
+            if read(layout, investigation, path).is_ok_and(|held| files::sha256_bytes(&held) != file.sha256) {
+                let name = record.phase.name();
+                self.problems.push(format!("{name}: {path} is not what was stored {}", record.finished_at));
+            }
         }
     }
 

@@ -252,6 +252,9 @@ pub struct PhaseRecord {
     /// Where it can be checked.
     #[serde(default)]
     pub evidence: Vec<Pointer>,
+    /// The results that it stored beside state and log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<ResultFile>,
     /// What became of each rule.
     #[serde(default)]
     pub rules: Vec<RuleCheck>,
@@ -264,6 +267,15 @@ pub struct PhaseRecord {
     /// What this version does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// A file of results as a phase stored it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResultFile {
+    /// Relative to the root of the project.
+    pub path: String,
+    /// SHA-256 of the whole file.
+    pub sha256: String,
 }
 
 /// How a phase ended.

@@ -63,6 +63,10 @@ fn c06_a_check_follows_every_pointer() {
     let whole = study.read(baseline);
     study.write(baseline, "{}");
     study.perf(["log", "--check"]).fails(10, "leads nowhere", "git log");
+    let better = whole.replace("12.5", "11.5");
+    assert_ne!(better, whole);
+    study.write(baseline, &better);
+    study.perf(["log", "--check"]).fails(10, "is not what was stored", "git log");
     fs::remove_file(study.path(baseline)).expect("removed");
     study.perf(["log", "--check"]).fails(10, "leads nowhere", "git log");
     study.write(baseline, &whole);
