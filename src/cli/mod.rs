@@ -196,7 +196,8 @@ fn refused(error: &clap::Error, printer: &Printer) -> ExitCode {
             let text = error.render().to_string();
             let mut parts = text.split("\n\n");
             let first = parts.next().unwrap_or_default();
-            let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+            let first = first.strip_prefix("error: ").unwrap_or(first);
+            let message = first.split_whitespace().collect::<Vec<_>>().join(" ");
             let tip = parts.find_map(|part| part.trim().strip_prefix("tip: ").map(str::to_owned));
             let failure = Failure::usage(message)
                 .hint(tip.unwrap_or_else(|| "`cargo perf help` shows commands and flags".to_owned()));

@@ -9,6 +9,7 @@ use crate::investigation::advance::{commits_of, is_lost};
 use crate::model::checkpoint::CheckpointState;
 use crate::model::investigation::{Investigation, PhaseRecord};
 use crate::model::outcome::{NextStep, Phase, Status};
+use crate::model::units;
 use crate::report::investigation as rendered;
 use crate::report::reply::{End, Reply};
 use crate::store::investigations::{self, Listed};
@@ -64,8 +65,16 @@ fn all(session: &Session) -> Result<Reply, Failure> {
 
 fn current(args: &Args, session: &Session, global: &Global) -> Result<Reply, Failure> {
     let Some(stored) = investigations::current(&session.layout)? else {
-        let text =
-            format!("no investigation is open in {}; start one with `cargo perf setup`\n", folder(session));
+        let aside = match investigations::all(&session.layout)?.len() {
+            0 => String::new(),
+            aside => {
+                format!("{} put aside: `cargo perf status --all`\n", units::count(aside, "investigation"))
+            }
+        };
+        let text = format!(
+            "no investigation is open in {}; start one with `cargo perf setup`\n{aside}",
+            folder(session)
+        );
         let mut reply = Reply::plain("status", text, json!({"state": place(session), "investigation": null}));
         reply.next =
             Some(NextStep::Question("what should be faster? start with `cargo perf setup`".to_owned()));

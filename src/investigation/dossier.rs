@@ -94,7 +94,8 @@ pub fn any(layout: &Layout, id: Option<&str>) -> Result<Investigation, Failure> 
 
 /// That a command needs an investigation and there is none.
 pub fn nothing_open() -> Failure {
-    Failure::new(FailureKind::Blocked, "no investigation is open").hint("start one with `cargo perf setup`")
+    Failure::new(FailureKind::Blocked, "no investigation is open")
+        .hint("start one with `cargo perf setup`; `cargo perf status --all` shows those that are put aside")
 }
 
 /// The investigation after somebody else may have changed it, as the holder of the state sees it.

@@ -60,13 +60,16 @@ pub fn next(investigation: &Investigation, repeated: &[String]) -> NextStep {
         ));
     }
     let (name, inputs) = (phase.name(), needs.inputs);
-    let commands = phase.commands().join(", ");
+    let commands = match phase.commands().join(", ") {
+        commands if commands == name => String::new(),
+        commands => format!(" ({commands})"),
+    };
     let helps = if needs.skippable {
         format!("leave it out? cargo perf next --skip-phase '{name}=why'")
     } else {
         "it cannot be left out; look at `cargo perf report`".to_owned()
     };
     NextStep::Question(format!(
-        "this version does not carry out {name} ({commands}), which needs {inputs}; {helps}"
+        "this version does not carry out {name}{commands}, which needs {inputs}; {helps}"
     ))
 }

@@ -48,7 +48,7 @@ fn s31_a_phase_waits_for_those_before_it() {
 fn p5_a_phase_is_named_only_when_one_goes_on() {
     let _machine = machine();
     let study = Study::new();
-    study.perf(["baseline", "--phase=optimization", "--filter=line"]).fails(2, "--resume", "help");
+    study.perf(["baseline", "--phase=optimization", "--filter=line"]).fails(2, "provided: --resume", "help");
     study.perf(["next", "--resume", "--phase=banana"]).fails(2, "setup, baseline, breaking-point", "help");
     study.setup().succeeds();
     study.perf(["baseline", "--resume", "--phase=profiling"]).fails(2, "carries out baseline", "--phase");
@@ -216,6 +216,7 @@ fn k12_several_investigations_stand_side_by_side() {
     assert_eq!((study.id().as_str(), recorded(&study.state()).len()), ("two", 1));
     study.perf(["switch", "--park"]).succeeds();
     assert!(study.status()["result"]["investigation"].is_null());
+    assert!(study.perf(["status"]).succeeds().stdout.contains("2 investigations put aside"));
     // Nothing of it is lost, and a new one may begin.
     study.setup().args(["--id", &first]).fails(2, "already", "--resume");
     study.setup().succeeds();
