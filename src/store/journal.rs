@@ -25,7 +25,29 @@ pub struct Edit<'b> {
     /// SHA-256 of what it was; none when there was no file.
     pub old: Option<String>,
     /// What it will be; none when it is removed.
-    pub new: Option<Cow<'b, [u8]>>,
+    pub new: Option<Content<'b>>,
+}
+
+/// The content of a file, hashed once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content<'b> {
+    /// All of it.
+    pub bytes: Cow<'b, [u8]>,
+    sha256: String,
+}
+
+impl<'b> Content<'b> {
+    /// Hashes `bytes`.
+    pub fn new(bytes: impl Into<Cow<'b, [u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self { sha256: files::sha256_bytes(&bytes), bytes }
+    }
+}
+
+impl Edit<'_> {
+    fn new_sha256(&self) -> Option<&String> {
+        self.new.as_ref().map(|content| &content.sha256)
+    }
 }
 
 /// A change of several files, as it is on disk.
@@ -77,12 +99,12 @@ fn encode(edits: &[Edit<'_>], to: impl Write) -> io::Result<()> {
 }
 
 fn entry<'b>(edit: &'b Edit<'_>) -> Entry<'b> {
-    let content = edit.new.as_deref();
+    let content = edit.new.as_ref().map(|content| &*content.bytes);
     let text = content.map(std::str::from_utf8);
     Entry {
         name: edit.name.as_str().to_owned(),
         old: edit.old.clone(),
-        new: content.map(files::sha256_bytes),
+        new: edit.new_sha256().cloned(),
         text: text.and_then(Result::ok).map(Cow::Borrowed),
         hex: content.filter(|_| text.is_some_and(|text| text.is_err())).map(to_hex),
     }
@@ -138,10 +160,11 @@ fn edit(entry: Entry<'static>) -> Result<Edit<'static>, String> {
         (None, None) => None,
         (Some(_), Some(_)) => return Err(format!("{} has two contents", entry.name)),
     };
-    if content.as_deref().map(files::sha256_bytes) != entry.new {
+    let edit = Edit { name, old: entry.old, new: content.map(Content::new) };
+    if edit.new_sha256() != entry.new.as_ref() {
         return Err(format!("the content of {} is not what was written", entry.name));
     }
-    Ok(Edit { name, old: entry.old, new: content.map(Cow::Owned) })
+    Ok(edit)
 }
 
 /// Makes sure that the edits can be made, as often as it takes: each file is as it was, or as it will be.
@@ -151,7 +174,7 @@ fn edit(entry: Entry<'static>) -> Result<Edit<'static>, String> {
 pub fn check(folder: &Path, edits: &[Edit<'_>]) -> Result<(), Failure> {
     for edit in edits {
         let now = edit.name.sha256(folder)?;
-        if now != edit.old && now != edit.new.as_deref().map(files::sha256_bytes) {
+        if now != edit.old && now.as_ref() != edit.new_sha256() {
             return Err(edited(folder, &edit.name));
         }
     }
@@ -207,7 +230,7 @@ mod tests {
         let edit = |name: &str, old: Option<&str>, new: Option<&'static [u8]>| Edit {
             name: Name::new(name).expect("a name"),
             old: old.map(str::to_owned),
-            new: new.map(Cow::Borrowed),
+            new: new.map(Content::new),
         };
         vec![
             edit("state.json", Some("1f"), Some("{\"a\": \"ü\\u0000\"}\n".as_bytes())),

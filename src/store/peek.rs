@@ -7,7 +7,6 @@ use super::change::named;
 use super::journal::{self, Edit};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::sys::regular;
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -23,7 +22,7 @@ pub fn peek(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, Failure> {
     let name = named(name)?;
     let edits = begun(folder)?;
     match edits.into_iter().find(|edit| edit.name == name) {
-        Some(edit) => Ok(edit.new.map(Cow::into_owned)),
+        Some(edit) => Ok(edit.new.map(|content| content.bytes.into_owned())),
         None => name.read(folder),
     }
 }
@@ -77,6 +76,7 @@ fn begun(folder: &Path) -> Result<Vec<Edit<'static>>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::journal::Content;
     use super::super::place::Name;
     use super::super::transaction::{Change, Guard};
     use super::*;
@@ -93,8 +93,8 @@ mod tests {
         let edit = |name: &str, old, new| Edit { name: Name::new(name).expect("a name"), old, new };
         let edits = [
             edit("b/old", Some(files::sha256_bytes(b"x")), None),
-            edit("b/new", None, Some(Cow::Borrowed(&b"y"[..]))),
-            edit("b/deep/new", None, Some(Cow::Borrowed(&b"y"[..]))),
+            edit("b/new", None, Some(Content::new(&b"y"[..]))),
+            edit("b/deep/new", None, Some(Content::new(&b"y"[..]))),
         ];
         journal::draft(&perf, &edits).and_then(Draft::sync).and_then(Staged::put).expect("written");
         assert_eq!(peek_names(&perf, "b").expect("seen"), ["new"]);

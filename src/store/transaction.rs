@@ -13,15 +13,17 @@
 //! most, and each file of it is known by what it holds.
 
 use super::change::{self, Drafts, Steps, elsewhere};
-use super::journal::{self, Edit};
+use super::journal::{self, Content, Edit};
 use super::lock;
+use super::place::Name;
 use crate::failure::Failure;
 use crate::sys::fault;
 use crate::sys::files::{self, Staged};
-use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, File};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 pub use super::change::Change;
@@ -115,12 +117,7 @@ impl Guard {
         if changes.is_empty() {
             return Ok(());
         }
-        let edits = changes.into_iter().map(|(name, content)| {
-            let old = name.sha256(&self.folder)?;
-            Ok(Edit { name, old, new: content.map(Cow::Borrowed) })
-        });
-        let edits: Vec<Edit<'_>> = edits.collect::<Result<_, Failure>>()?;
-        let drafts = draft(&self.folder, &edits)?;
+        let (drafts, edits) = prepare(&self.folder, changes)?;
         let journal = journal::draft(&self.folder, &edits).map_err(elsewhere)?;
         let steps = drafts.sync()?;
         journal.sync().and_then(Staged::put).map_err(elsewhere)?;
@@ -152,8 +149,25 @@ fn throw_away(folder: &Path) -> usize {
     thrown_away.sum()
 }
 
+/// Writes the new contents of `changes` beside their files, and hashes old and new ones meanwhile, which
+/// takes as long where the processor has no instructions for it.
+fn prepare<'c>(
+    folder: &Path,
+    changes: Vec<(Name, Option<&'c [u8]>)>,
+) -> Result<(Drafts, Vec<Edit<'c>>), Failure> {
+    let (drafts, old, new) = thread::scope(|scope| {
+        let hashing = scope.spawn(|| changes.iter().map(|(name, _)| name.sha256(folder)).collect::<Vec<_>>());
+        let drafts = change::draft(folder, changes.iter().map(|(name, content)| (name, *content)));
+        let new: Vec<_> = changes.iter().map(|(_, content)| content.map(Content::new)).collect();
+        (drafts, hashing.join().unwrap_or_else(|panic| resume_unwind(panic)), new)
+    });
+    let edits = changes.into_iter().zip(old).zip(new);
+    let edits = edits.map(|(((name, _), old), new)| Ok(Edit { name, old: old?, new }));
+    Ok((drafts?, edits.collect::<Result<_, Failure>>()?))
+}
+
 fn draft(folder: &Path, edits: &[Edit<'_>]) -> Result<Drafts, Failure> {
-    change::draft(folder, edits.iter().map(|edit| (&edit.name, edit.new.as_deref())))
+    change::draft(folder, edits.iter().map(|edit| (&edit.name, edit.new.as_ref().map(|new| &*new.bytes))))
 }
 
 /// From the journal in its place to its removal.
@@ -173,7 +187,6 @@ fn complete(folder: &Path, steps: Steps) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::Name;
     use super::*;
     use crate::failure::FailureKind;
     use crate::sys::files::Draft;
@@ -220,7 +233,7 @@ mod tests {
             .map(|name| Edit {
                 name: Name::new(name).expect("a name"),
                 old: Some(files::sha256_bytes(b"old")),
-                new: Some(Cow::Borrowed(b"new")),
+                new: Some(Content::new(&b"new"[..])),
             })
             .collect();
         journal::draft(&perf, &edits).and_then(Draft::sync).and_then(Staged::put).expect("written");
