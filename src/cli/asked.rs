@@ -71,7 +71,7 @@ impl BenchArgs {
     /// nothing else was given.
     ///
     /// # Errors
-    /// As [`BenchArgs::after`].
+    /// `State` when the stored flags cannot be read.
     pub fn meant(
         &self,
         before: Option<&BenchmarkRecord>,
