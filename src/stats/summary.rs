@@ -6,6 +6,10 @@ use crate::model::metric::Aggregate;
 pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
+    quantile_of_sorted(&sorted, q)
+}
+
+fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let position = q.clamp(0.0, 1.0) * last as f64;
     // The position is within the slice: q is clamped.
@@ -34,7 +38,10 @@ pub struct Summary {
 
 /// Summarises the values of one process; `None` when there are none.
 pub fn summarise(values: &[f64]) -> Option<Summary> {
-    Some(Summary { min: quantile(values, 0.0)?, p5: quantile(values, 0.05)?, median: median(values)? })
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let at = |q| quantile_of_sorted(&sorted, q);
+    Some(Summary { min: at(0.0)?, p5: at(0.05)?, median: at(0.5)? })
 }
 
 /// How forks are put together into one value.

@@ -14,7 +14,7 @@ use cargo_perf_lab::lab::fork::{ForkOrder, criterion_home};
 use cargo_perf_lab::lab::observe::Watch;
 use cargo_perf_lab::lab::prepared::Prepared;
 use cargo_perf_lab::model::event::Event;
-use cargo_perf_lab::stats::paired::{FEWEST_PAIRS, PairedEffect, paired_effect};
+use cargo_perf_lab::stats::paired::{FEWEST_PAIRS, Interval, PairedEffect};
 use cargo_perf_lab::stats::summary::summarise;
 use cargo_perf_lab::sys::clock;
 use cargo_perf_lab::sys::invocation::Output;
@@ -26,6 +26,8 @@ use std::time::Duration;
 
 const PAIRS: usize = 150;
 const MARGIN: f64 = 0.01;
+/// Of the interval: 99 %.
+const ERROR: f64 = 0.01;
 const REQUEST: ForkRequest =
     ForkRequest { measured: Duration::from_millis(400), warm_up: Duration::from_millis(100), samples: 100 };
 /// Bytes of output that may be kept, as in a baseline.
@@ -60,12 +62,13 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         say(&format!("driven: {count} pairs of {}", bench[2]));
         let pairs = pairs(setting, bench, count)?;
         let ratios: Vec<f64> = pairs.iter().map(|pair| (pair.tool / pair.hand).ln()).collect();
-        let effect =
-            paired_effect(&ratios).ok_or_else(|| Failure::benchmark("too few pairs were measured"))?;
-        rows.push(row(bench[2], effect));
+        let few = || Failure::benchmark("too few pairs were measured");
+        let effect = PairedEffect::of(&ratios).ok_or_else(few)?;
+        let interval = effect.interval(ERROR).ok_or_else(few)?;
+        rows.push(row(bench[2], effect.estimate, interval));
         raw.push(json!({
             "bench": bench[2],
-            "log_ratio": {"estimate": effect.estimate, "low": effect.low, "high": effect.high},
+            "log_ratio": {"estimate": effect.estimate, "low": interval.low, "high": interval.high},
             "pairs": pairs.iter().map(Pair::raw).collect::<Vec<_>>(),
         }));
     }
@@ -83,14 +86,14 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     }])
 }
 
-fn row(bench: &str, effect: PairedEffect) -> Row {
+fn row(bench: &str, estimate: f64, interval: Interval) -> Row {
     let change = |log_ratio: f64| log_ratio.exp_m1();
     let percent = |log_ratio: f64| format!("{:+.2} %", change(log_ratio) * 100.0);
     Row {
         figure: format!("effect of being driven, {bench}"),
-        value: format!("{} ({} to {})", percent(effect.estimate), percent(effect.low), percent(effect.high)),
+        value: format!("{} ({} to {})", percent(estimate), percent(interval.low), percent(interval.high)),
         bound: "interval inside ±1 %",
-        met: change(effect.low) > -MARGIN && change(effect.high) < MARGIN,
+        met: change(interval.low) > -MARGIN && change(interval.high) < MARGIN,
     }
 }
 
