@@ -57,7 +57,7 @@ pub struct MetricValues {
 }
 
 /// The name of a metric within a run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct MetricName {
     /// The scenario it belongs to.
     pub scenario: Option<String>,

@@ -1,0 +1,199 @@
+//! From the pairs of a comparison to its verdicts: the same ones each time, from the raw values alone.
+
+use super::comparison::{Answer, Needs, Question, Ratios, answer};
+use super::modes::modes;
+use super::numbers::{Numbers, log_ratios};
+use super::summary::Combine;
+use super::verdict::Judgement;
+use crate::model::bench::Precision;
+use crate::model::comparison::{BenchVerdict, ComparedBench, Sides, ViewVerdict};
+use crate::model::metric::{Direction, MetricName};
+use crate::model::verdict::{Modes, Terms, Verdict, ViewName, Why};
+
+/// Of one median per fork, without the number of measurements behind it, smaller differences say nothing.
+const MEDIAN_PRECISION: f64 = 0.02;
+/// Of four digits per fork.
+const TABLE_PRECISION: f64 = 0.001;
+
+/// What became of a bench, and what is to be measured before that is final.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// One verdict, or one for each metric.
+    pub verdicts: Vec<BenchVerdict>,
+    /// What is missing.
+    pub needs: Needs,
+}
+
+/// A number of a bench that gets a verdict.
+#[derive(Debug, Clone)]
+struct Subject {
+    metric: Option<MetricName>,
+    unit: Option<String>,
+    better: Option<Direction>,
+    /// The view that decides first.
+    views: Vec<ViewName>,
+}
+
+/// The numbers of both series of a bench.
+struct Material<'a> {
+    bench: &'a ComparedBench,
+    first: Numbers<'a>,
+    second: Option<Numbers<'a>>,
+}
+
+/// The verdicts of all `benches` of one comparison under `terms`.
+pub fn judge_benches(benches: &[ComparedBench], terms: &Terms) -> Vec<Judged> {
+    let materials: Vec<Material<'_>> = benches.iter().map(Material::of).collect();
+    let subjects: Vec<Vec<Subject>> = materials.iter().map(Material::subjects).collect();
+    let all = materials.iter().zip(&subjects);
+    let asked: Vec<Option<Question>> = all
+        .flat_map(|(material, subjects)| subjects.iter().map(|subject| material.question(subject)))
+        .collect();
+    let broken: Vec<bool> = asked.iter().map(Option::is_none).collect();
+    // What cannot be asked keeps its place, so that it counts among the questions of this comparison.
+    let questions: Vec<Question> = asked.into_iter().map(Option::unwrap_or_default).collect();
+    let mut answers = answer(&questions, terms).into_iter().zip(broken);
+    let judged = materials.iter().zip(subjects).map(|(material, subjects)| {
+        let mut needs = Needs::Nothing;
+        let verdicts = subjects.into_iter().zip(&mut answers).map(|(subject, (answer, broken))| {
+            if broken {
+                return material.without_ratios(subject);
+            }
+            needs = needs.max(answer.needs);
+            material.verdict(subject, answer, terms)
+        });
+        Judged { verdicts: verdicts.collect(), needs }
+    });
+    judged.collect()
+}
+
+impl<'a> Material<'a> {
+    fn of(bench: &'a ComparedBench) -> Self {
+        let second = bench.confirmation.as_ref().map(Numbers::of);
+        Self { bench, first: Numbers::of(&bench.series), second }
+    }
+
+    /// The time per iteration when the harness tells it, and each metric that both sides have.
+    fn subjects(&self) -> Vec<Subject> {
+        let bench = self.bench;
+        let mut found = Vec::new();
+        if self.first.has_times() {
+            let both = match bench.view {
+                ViewName::Cost => vec![ViewName::Cost, ViewName::Felt],
+                ViewName::Felt => vec![ViewName::Felt, ViewName::Cost],
+            };
+            // Harnesses that are known here tell times or costs; less is better in all of them.
+            found.push(Subject {
+                metric: None,
+                unit: bench.unit.clone(),
+                better: Some(Direction::Lower),
+                views: if bench.precision == Precision::Median { vec![ViewName::Felt] } else { both },
+            });
+        }
+        found.extend(self.first.metrics().0.into_iter().map(|name| {
+            let spec = bench.metrics.get(&name.name).cloned().unwrap_or_default();
+            Subject { metric: Some(name), unit: spec.unit, better: spec.better, views: vec![ViewName::Felt] }
+        }));
+        found
+    }
+
+    /// The question about a number; `None` where there are no ratios of its values.
+    fn question(&self, subject: &Subject) -> Option<Question> {
+        let of = |numbers: &Numbers<'_>, view| log_ratios(&numbers.values(subject.metric.as_ref(), view)?);
+        let ratios = |view: ViewName| {
+            let second = self.second.as_ref().map_or(Some(Vec::new()), |numbers| of(numbers, view))?;
+            Some(Ratios { first: of(&self.first, view)?, second })
+        };
+        let counting = |upto: &u64| {
+            let upto = usize::try_from(*upto).unwrap_or(usize::MAX);
+            self.bench.series.pairs.iter().take(upto).filter(|pair| pair.counts()).count()
+        };
+        let precision = match self.bench.precision {
+            Precision::Median => MEDIAN_PRECISION,
+            Precision::Table => TABLE_PRECISION,
+            Precision::Samples | Precision::Metrics => 0.0,
+        };
+        Some(Question {
+            better: subject.better,
+            precision: precision.ln_1p(),
+            deciding: ratios(subject.views[0])?,
+            other: subject.views.get(1).and_then(|view| ratios(*view)),
+            looks: self.bench.series.looks.iter().map(counting).collect(),
+        })
+    }
+
+    fn verdict(&self, subject: Subject, answer: Answer, terms: &Terms) -> BenchVerdict {
+        let Answer { first, said, other, is_of_second, .. } = answer;
+        let second = self.second.as_ref().filter(|_| is_of_second);
+        let numbers = second.unwrap_or(&self.first);
+        let deciding = subject.views[0];
+        let mut views = vec![view_verdict(numbers, &subject, deciding, &said)];
+        if let (Some(view), Some(other)) = (subject.views.get(1), &other) {
+            views.push(view_verdict(numbers, &subject, *view, other));
+        }
+        let first = second.map(|_| view_verdict(&self.first, &subject, deciding, &first));
+        BenchVerdict {
+            modes: two_modes(numbers, &subject, terms),
+            metric: subject.metric,
+            unit: subject.unit,
+            better: subject.better,
+            verdict: said.verdict,
+            why: said.why,
+            views,
+            first,
+        }
+    }
+
+    fn without_ratios(&self, subject: Subject) -> BenchVerdict {
+        let nothing = Judgement {
+            verdict: Verdict::Inconclusive,
+            why: Some(Why::NotPositive),
+            effect: None,
+            detectable_percent: None,
+            p: 1.0,
+        };
+        let view = |view: &ViewName| view_verdict(&self.first, &subject, *view, &nothing);
+        BenchVerdict {
+            views: subject.views.iter().map(view).collect(),
+            metric: subject.metric,
+            unit: subject.unit,
+            better: subject.better,
+            verdict: nothing.verdict,
+            why: nothing.why,
+            modes: Sides::default(),
+            first: None,
+        }
+    }
+}
+
+/// The two modes of each side in the view that decides, where they are further apart than what matters.
+fn two_modes(numbers: &Numbers<'_>, subject: &Subject, terms: &Terms) -> Sides<Option<Modes>> {
+    let Some(values) = numbers.values(subject.metric.as_ref(), subject.views[0]) else {
+        return Sides::default();
+    };
+    let of = |side: fn(&Sides<f64>) -> f64| {
+        let values: Vec<f64> = values.iter().map(side).collect();
+        modes(&values, terms.margin_percent / 100.0)
+    };
+    Sides { base: of(|pair| pair.base), candidate: of(|pair| pair.candidate) }
+}
+
+fn view_verdict(numbers: &Numbers<'_>, subject: &Subject, view: ViewName, said: &Judgement) -> ViewVerdict {
+    let combine = match view {
+        ViewName::Cost => Combine::LowEnd,
+        ViewName::Felt => Combine::Median,
+    };
+    let values = numbers.values(subject.metric.as_ref(), view).unwrap_or_default();
+    let of = |side: fn(&Sides<f64>) -> f64| {
+        combine.value(&values.iter().map(side).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    ViewVerdict {
+        view,
+        verdict: said.verdict,
+        values: Sides { base: of(|pair| pair.base), candidate: of(|pair| pair.candidate) },
+        effect: said.effect,
+        detectable_percent: said.detectable_percent,
+        p: said.p,
+        pairs: numbers.pairs() as u64,
+    }
+}
