@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of phases and state files; paths come as arguments.
 
+pub mod checkout;
 pub mod checkpoint;
 pub mod clean;
 mod dirty;
@@ -11,6 +12,7 @@ mod on_disk;
 mod place;
 mod program;
 mod reason;
+pub mod revision;
 mod subject;
 mod tip;
 mod tree;
