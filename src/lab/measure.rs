@@ -17,6 +17,7 @@ use crate::bench::reading::{ForkRequest, differ};
 use crate::failure::Failure;
 use crate::model::baseline::{BenchSeries, Fork, MetricSeries, RejectedSeries, counting};
 use crate::model::bench::HarnessKind;
+use crate::model::duration::RunDuration;
 use crate::model::event::Event;
 use crate::model::metric::{Aggregate, MetricValues};
 use crate::model::units;
@@ -117,17 +118,27 @@ impl Lab<'_> {
         let result = self.fork(&order, job.slot, watch)?;
         series.take_pilot(&result.ended);
         expect_declared(job.entry, job.demand, result.metrics.as_ref().unwrap_or(&MetricValues::default()))?;
-        let plan = match benchmark.harness {
-            HarnessKind::Libtest => plan::whole_runs(result.ended.wall, duration),
-            HarnessKind::Criterion if Dialect::of(result.version.as_deref()) == Dialect::WholeSeconds => {
-                plan::choose_whole_seconds(pilot_of(&result), duration)
-            }
-            _ => plan::choose(pilot_of(&result), duration),
-        };
-        Ok(match own_length(&result, order.request, &plan) {
-            Some((measured_s, warm_up_s)) => plan.with_own_length(measured_s, warm_up_s, duration),
-            None => plan,
-        })
+        Ok(plan_after(&result, order.request, benchmark.harness, duration))
+    }
+}
+
+/// The plan that follows from trying a bench once with `asked`.
+pub(super) fn plan_after(
+    result: &ForkResult,
+    asked: ForkRequest,
+    harness: HarnessKind,
+    duration: &RunDuration,
+) -> Plan {
+    let plan = match harness {
+        HarnessKind::Libtest => plan::whole_runs(result.ended.wall, duration),
+        HarnessKind::Criterion if Dialect::of(result.version.as_deref()) == Dialect::WholeSeconds => {
+            plan::choose_whole_seconds(pilot_of(result), duration)
+        }
+        _ => plan::choose(pilot_of(result), duration),
+    };
+    match own_length(result, asked, &plan) {
+        Some((measured_s, warm_up_s)) => plan.with_own_length(measured_s, warm_up_s, duration),
+        None => plan,
     }
 }
 
@@ -170,7 +181,8 @@ fn with_earlier(mut series: BenchSeries, earlier: Vec<RejectedSeries>) -> BenchS
     series
 }
 
-fn fork_deadline(plan: &Plan) -> Duration {
+/// How long a fork may take before it is ended.
+pub(super) fn fork_deadline(plan: &Plan) -> Duration {
     Duration::from_secs_f64((plan.fork_s() * 10.0).max(60.0))
 }
 

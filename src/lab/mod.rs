@@ -3,6 +3,7 @@
 //! It knows nothing of phases, state files or terminals.
 
 pub mod catalogue;
+pub mod contest;
 pub mod demand;
 pub mod doctor;
 pub mod doubt;
@@ -13,6 +14,7 @@ mod listing;
 pub mod measure;
 pub mod metrics;
 pub mod observe;
+pub mod pairing;
 pub mod plan;
 pub mod preflight;
 pub mod prepared;

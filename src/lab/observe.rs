@@ -56,6 +56,11 @@ impl Watch {
         }
     }
 
+    /// The blocks that are complete.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
     /// All blocks; the last one may be shorter.
     pub fn finish(mut self) -> Vec<Block> {
         if self.block_at.elapsed() >= BLOCK / 2 || self.blocks.is_empty() {

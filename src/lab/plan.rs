@@ -2,6 +2,7 @@
 //! small, with as many samples as fit.
 
 use crate::bench::reading::ForkRequest;
+use crate::model::baseline::ForkPlan;
 use crate::model::duration::RunDuration;
 use std::time::Duration;
 
@@ -106,6 +107,12 @@ impl Plan {
     pub fn with_own_length(self, measured_s: f64, warm_up_s: f64, duration: &RunDuration) -> Self {
         let forks = forks_of(measured_s.max(1e-3), duration);
         Self { forks, wall_s: forks as f64 * (measured_s + warm_up_s), ..self }
+    }
+
+    /// What is asked of each fork, as it is stored.
+    pub fn record(&self) -> ForkPlan {
+        let ForkRequest { measured, warm_up, samples } = self.request;
+        ForkPlan { measured_s: measured.as_secs_f64(), warm_up_s: warm_up.as_secs_f64(), samples }
     }
 
     /// What a fork is expected to take, in seconds.

@@ -34,19 +34,28 @@ const TRIAL: Duration = Duration::from_secs(1);
 const PATIENCE: f64 = 10.0;
 
 /// One run of a program.
-struct Run {
-    fork: Fork,
-    accounting: Accounting,
-    found: Found,
+pub(super) struct Run {
+    /// The process.
+    pub fork: Fork,
+    /// How its measured time is known.
+    pub accounting: Accounting,
+    /// What it printed.
+    pub found: Found,
 }
 
 /// A series of runs while it grows.
-struct Job<'a> {
-    entry: &'a Entry,
-    demand: &'a Demand,
-    slot: &'a Slot,
-    folder: &'a Path,
-    warm_up: Option<Duration>,
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    /// The program.
+    pub entry: &'a Entry,
+    /// What is asked of it.
+    pub demand: &'a Demand,
+    /// The right to measure.
+    pub slot: &'a Slot,
+    /// Where traces go.
+    pub folder: &'a Path,
+    /// The warm-up that each run is asked for before it measures.
+    pub warm_up: Option<Duration>,
 }
 
 impl Lab<'_> {
@@ -62,14 +71,7 @@ impl Lab<'_> {
         slot: &Slot,
         folder: &Path,
     ) -> Result<BenchSeries, Failure> {
-        let warm_up = match &entry.program {
-            Program::External(external) => {
-                command_line::find_program(external)?;
-                external.warm_up
-            }
-            Program::Bench(_) => None,
-        };
-        let job = Job { entry, demand, slot, folder, warm_up };
+        let job = Job::new(entry, demand, slot, folder)?;
         let started = Instant::now();
         let mut watch = Watch::start();
         let tried = self.try_program(&job, &mut watch)?;
@@ -138,7 +140,7 @@ impl Lab<'_> {
         Ok(run)
     }
 
-    fn run_program(
+    pub(super) fn run_program(
         &mut self,
         job: &Job<'_>,
         mode: RunMode,
@@ -185,9 +187,31 @@ impl Lab<'_> {
     }
 }
 
+impl<'a> Job<'a> {
+    /// A series of `entry`.
+    ///
+    /// # Errors
+    /// `Environment` when the program is not there.
+    pub fn new(
+        entry: &'a Entry,
+        demand: &'a Demand,
+        slot: &'a Slot,
+        folder: &'a Path,
+    ) -> Result<Self, Failure> {
+        let warm_up = match &entry.program {
+            Program::External(external) => {
+                command_line::find_program(external)?;
+                external.warm_up
+            }
+            Program::Bench(_) => None,
+        };
+        Ok(Self { entry, demand, slot, folder, warm_up })
+    }
+}
+
 impl Job<'_> {
     /// How many runs count, and what each is asked for.
-    fn plan(&self) -> (u32, RunMode) {
+    pub(super) fn plan(&self) -> (u32, RunMode) {
         if let Some((count, _)) = self.demand.runs {
             return (count, RunMode::Oneshot);
         }
@@ -206,7 +230,7 @@ impl Job<'_> {
     }
 
     /// Refuses a run that ended before it had measured as long as it was asked.
-    fn expect_long_enough(&self, mode: RunMode, run: &Run) -> Result<(), Failure> {
+    pub(super) fn expect_long_enough(&self, mode: RunMode, run: &Run) -> Result<(), Failure> {
         let RunMode::Duration { measured, .. } = mode else { return Ok(()) };
         let least = measured.as_secs_f64();
         if run.fork.measured_s >= least {
@@ -224,7 +248,7 @@ impl Job<'_> {
     }
 
     /// Refuses a program that only waits, before a minute is spent on it.
-    fn expect_work(&self, mode: RunMode, tried: &Run) -> Result<(), Failure> {
+    pub(super) fn expect_work(&self, mode: RunMode, tried: &Run) -> Result<(), Failure> {
         let active = active_s(&tried.fork);
         let whole = match mode {
             RunMode::Duration { measured, .. } => {

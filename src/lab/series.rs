@@ -3,10 +3,11 @@
 use super::catalogue::{Entry, Program};
 use super::fork::ForkResult;
 use super::plan::Plan;
+use super::program::Run;
 use crate::bench::reading::{ForkRequest, Reading, Values, differ};
 use crate::failure::Failure;
 use crate::model::baseline::{
-    Accounting, Allocations, BenchSeries, Fork, ForkNoise, ForkPlan, RejectedSeries, Totals, View, counting,
+    Accounting, Allocations, BenchSeries, Fork, ForkNoise, RejectedSeries, Totals, View, counting,
 };
 use crate::model::bench::{HarnessKind, Throughput};
 use crate::model::duration::RunDuration;
@@ -16,7 +17,7 @@ use crate::model::samples::CodedSamples;
 use crate::model::units;
 use crate::stats::summary::{Combine, deviation, far_out, summarise};
 use crate::sys::ended::Ended;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Output of one series that may go to disk; what is beyond is counted and left out.
@@ -146,15 +147,25 @@ impl Series {
         self.log_budget = self.log_budget.saturating_sub(written.iter().sum());
     }
 
-    /// Marks forks that stand far out for a cause that is known; they count no longer. Forks without a
-    /// known cause stay: they may be what the benchmark is like. Returns how many were marked.
+    /// Marks forks that stand far out for a cause that is known; they count no longer. Returns how many were
+    /// marked.
     pub fn set_aside_disturbed(&mut self) -> usize {
+        let disturbed = self.disturbed();
+        for (at, cause) in &disturbed {
+            self.set_aside(*at, *cause);
+        }
+        disturbed.len()
+    }
+
+    /// The places of forks that stand far out for a cause that is known. Forks without a known cause stay:
+    /// they may be what the benchmark is like.
+    pub fn disturbed(&self) -> BTreeMap<usize, Cause> {
+        let mut found = BTreeMap::new();
         let observed: Vec<Observed> = self.forks.iter().map(observed).collect();
         let places: Vec<usize> = (0..self.forks.len()).filter(|at| self.forks[*at].counts()).collect();
         if places.len() < FEWEST_FORKS {
-            return 0;
+            return found;
         }
-        let mut marked = 0;
         for of in [|fork: &Fork| low(fork), |fork: &Fork| fork.median] {
             let values: Option<Vec<f64>> = places.iter().map(|at| of(&self.forks[*at])).collect();
             for index in values.iter().flat_map(|values| far_out(values, FAR_OUT, FAR_ENOUGH)) {
@@ -162,15 +173,26 @@ impl Series {
                 let siblings: Vec<Observed> =
                     places.iter().filter(|other| **other != at).map(|other| observed[*other]).collect();
                 let cause = cause(&observed[at], &siblings);
-                if cause != Cause::Unexplained && self.forks[at].counts() {
-                    self.forks[at].set_aside = Some(cause);
-                    self.totals.forks -= 1;
-                    self.totals.measured_s -= self.forks[at].measured_s;
-                    marked += 1;
+                if cause != Cause::Unexplained {
+                    found.entry(at).or_insert(cause);
                 }
             }
         }
-        marked
+        found
+    }
+
+    /// Marks one fork that counts as disturbed by `cause`; it counts no longer.
+    pub fn set_aside(&mut self, at: usize, cause: Cause) {
+        if self.forks[at].counts() {
+            self.forks[at].set_aside = Some(cause);
+            self.totals.forks -= 1;
+            self.totals.measured_s -= self.forks[at].measured_s;
+        }
+    }
+
+    /// Seconds measured by the forks that count.
+    pub fn measured_s(&self) -> f64 {
+        self.totals.measured_s
     }
 
     /// How far it has come.
@@ -185,6 +207,37 @@ impl Series {
         }
     }
 
+    /// The sums over all forks that took `wall` together.
+    ///
+    /// # Errors
+    /// `Benchmark` when nothing was computed.
+    pub fn sum_up(&mut self, wall: Duration) -> Result<Totals, Failure> {
+        if self.active_s < LEAST_ACTIVE_S {
+            return Err(nothing_computed(&self.name, self.active_s, self.forks.len()));
+        }
+        self.totals.wall_s = wall.as_secs_f64();
+        self.totals.active_share = self.active_s / self.process_s;
+        Ok(self.totals)
+    }
+
+    /// Takes a run of a program that counts.
+    pub(super) fn take_run(&mut self, run: Run) {
+        self.accounting = run.accounting;
+        self.count(&run.fork, 0.0);
+        self.allocations.push(None);
+        self.forks.push(run.fork);
+    }
+
+    /// The unit of its values, once it is known.
+    pub fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+
+    /// How its measured time is known.
+    pub fn accounting(&self) -> Accounting {
+        self.accounting
+    }
+
     /// What it says, now that it is complete.
     ///
     /// # Errors
@@ -196,11 +249,7 @@ impl Series {
         wall: Duration,
         blocks: Vec<Block>,
     ) -> Result<BenchSeries, Failure> {
-        if self.active_s < LEAST_ACTIVE_S {
-            return Err(nothing_computed(&self.name, self.active_s, self.forks.len()));
-        }
-        self.totals.wall_s = wall.as_secs_f64();
-        self.totals.active_share = self.active_s / self.process_s;
+        self.sum_up(wall)?;
         let view = |combine: Combine, of: fn(&Fork) -> Option<f64>| {
             let values: Option<Vec<f64>> = counting(&self.forks).map(of).collect();
             let values = values.unwrap_or_default();
@@ -211,7 +260,6 @@ impl Series {
             Program::Bench(prepared) => Some(prepared.sha256.clone()),
             Program::External(_) => None,
         };
-        let request = plan.request;
         let is_asked = entry.benchmark.harness != HarnessKind::Libtest;
         Ok(BenchSeries {
             bench: entry.benchmark.name.clone(),
@@ -225,11 +273,7 @@ impl Series {
             unit: self.unit.clone(),
             accounting: self.accounting,
             throughput: self.throughput.clone(),
-            plan: is_asked.then_some(ForkPlan {
-                measured_s: request.measured.as_secs_f64(),
-                warm_up_s: request.warm_up.as_secs_f64(),
-                samples: request.samples,
-            }),
+            plan: is_asked.then(|| plan.record()),
             overrides: self.overrides.iter().cloned().collect(),
             totals: self.totals,
             cost: view(Combine::LowEnd, low),

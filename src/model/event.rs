@@ -54,6 +54,19 @@ pub enum Event {
         /// Wall time left, expected.
         left_s: f64,
     },
+    /// A pair of forks has ended.
+    PairFinished {
+        /// The bench.
+        bench: String,
+        /// Pairs so far that count.
+        pairs: usize,
+        /// Measured so far on each side.
+        measured_s: f64,
+        /// To be measured on each side; zero for runs that have a number instead.
+        target_s: f64,
+        /// Wall time left, expected.
+        left_s: f64,
+    },
     /// A program that measures itself still runs.
     Running {
         /// The bench.

@@ -25,7 +25,8 @@ impl Progress {
     /// Shows an event; returns a line to print when that is due.
     pub fn show(&mut self, event: &Event) -> Option<String> {
         match event {
-            Event::ForkFinished { measured_s, target_s, .. } => {
+            Event::ForkFinished { measured_s, target_s, .. }
+            | Event::PairFinished { measured_s, target_s, .. } => {
                 if self.terminal {
                     self.draw(&beside_the_bar(event), *measured_s, *target_s);
                     return None;
@@ -112,6 +113,11 @@ fn beside_the_bar(event: &Event) -> String {
             let left = units::duration(Duration::from_secs_f64(left_s.max(0.0)));
             format!("{left} left, {measured_s:.1} of {target_s} s, {}, {bench}", units::count(*forks, "fork"))
         }
+        Event::PairFinished { bench, pairs, measured_s, target_s, left_s } => {
+            let left = units::duration(Duration::from_secs_f64(left_s.max(0.0)));
+            let pairs = units::count(*pairs, "pair");
+            format!("{left} left, {measured_s:.1} of {target_s} s a side, {pairs}, {bench}")
+        }
         other => describe(other),
     }
 }
@@ -143,6 +149,11 @@ fn describe(event: &Event) -> String {
         Event::ForkFinished { bench, forks, measured_s, target_s, left_s } => format!(
             "{bench}: {measured_s:.1} of {target_s} s measured in {}, {} left",
             units::count(*forks, "fork"),
+            seconds(*left_s)
+        ),
+        Event::PairFinished { bench, pairs, measured_s, target_s, left_s } => format!(
+            "{bench}: {measured_s:.1} of {target_s} s measured on each side in {}, {} left",
+            units::count(*pairs, "pair"),
             seconds(*left_s)
         ),
         Event::Running { bench, elapsed_s, asked_s } => {
