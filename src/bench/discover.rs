@@ -22,6 +22,17 @@ pub struct Workspace {
     pub version: String,
     /// All bench targets of all members, by package and name.
     pub targets: Vec<BenchTarget>,
+    /// What members depend on by path.
+    pub paths: Vec<PathDependency>,
+}
+
+/// A dependency that a member names by its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathDependency {
+    /// What it depends on.
+    pub name: String,
+    /// Where that is, `..` resolved.
+    pub path: PathBuf,
 }
 
 /// The cargo that called us, or the one on the path.
@@ -55,6 +66,7 @@ pub fn read(json: &str, flags: &CargoFlags) -> Result<Workspace, Failure> {
         target_directory: metadata.target_directory.clone().into(),
         version: version_of(&metadata),
         targets,
+        paths: path_dependencies(&metadata),
     })
 }
 
@@ -98,6 +110,16 @@ fn unknown<'a>(what: &str, flag: &str, wanted: &str, known: impl Iterator<Item =
     failure.hint(format!("{flag} takes for example: {}", listed[..listed.len().min(5)].join(", ")))
 }
 
+fn path_dependencies(metadata: &Metadata) -> Vec<PathDependency> {
+    let of = |package: &Package| -> Vec<PathDependency> {
+        let by_path = |dependency: &cargo_metadata::Dependency| {
+            Some(PathDependency { name: dependency.name.clone(), path: dependency.path.clone()?.into() })
+        };
+        package.dependencies.iter().filter_map(by_path).collect()
+    };
+    metadata.workspace_packages().into_iter().flat_map(of).collect()
+}
+
 fn version_of(metadata: &Metadata) -> String {
     let root = metadata.root_package().or_else(|| metadata.workspace_packages().first().copied());
     root.map_or_else(|| "0.0.0".to_owned(), |package| package.version.to_string())
@@ -119,6 +141,7 @@ fn targets_of(package: &Package, flags: &CargoFlags) -> Result<Vec<BenchTarget>,
         package_version: package.version.to_string(),
         target: target.name.clone(),
         manifest_dir: package.manifest_path.parent().map(|dir| dir.to_path_buf().into()).unwrap_or_default(),
+        source: target.src_path.clone().into(),
         declared: match (own_harness.contains(&target.name), likely) {
             (false, _) => DeclaredHarness::Libtest,
             (true, Some(kind)) => DeclaredHarness::Likely(kind),

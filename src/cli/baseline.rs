@@ -7,6 +7,7 @@ use super::detach;
 use super::emit::Printer;
 use super::investigating::{self, InvestigationArgs};
 use super::measuring::Measuring;
+use super::narrowing;
 use super::session::Session;
 use super::within::Within;
 use super::workplace::{self, Workplace};
@@ -23,10 +24,9 @@ use crate::model::bench::Benchmark;
 use crate::model::event::Event;
 use crate::model::investigation::Effect;
 use crate::model::label::VersionLabel;
-use crate::model::outcome::{NextStep, Phase, Status};
-use crate::model::rules::Rule;
+use crate::model::outcome::Phase;
+use crate::report::baseline as rendered;
 use crate::report::reply::{End, Reply};
-use crate::report::{baseline as rendered, listing};
 use crate::store::baselines;
 use crate::store::runs::Planned;
 use crate::sys::interrupt::Interrupt;
@@ -100,6 +100,16 @@ impl Args {
 }
 
 impl Request {
+    fn narrow(&self) -> narrowing::Asked<'_> {
+        narrowing::Asked {
+            command: ("baseline", Some(Phase::Baseline)),
+            filter: self.chosen.selection.filter.as_deref(),
+            expanded: self.measuring.expanded.is_some(),
+            each: plan::typical_wall(&self.measuring.demand.duration),
+            repeated: &self.repeated,
+        }
+    }
+
     /// What is asked, to be done by a process of its own.
     fn order<'a>(&self, session: &'a Session) -> detach::Order<'a> {
         let demand = &self.measuring.demand;
@@ -113,7 +123,7 @@ impl Request {
             }
         };
         let label = self.label.as_ref().map(ToString::to_string);
-        detach::Order { command: ("baseline", Phase::Baseline), label, planned, session }
+        detach::Order { command: ("baseline", Some(Phase::Baseline)), label, planned, session }
     }
 }
 
@@ -153,7 +163,8 @@ pub fn run(
     };
     let catalogue = request.chosen.catalogue(&mut lab, workspace)?;
     let entries = catalogue.filtered(&request.chosen.selection)?;
-    if let Some(refusal) = narrow_first(&entries, &request) {
+    let benchmarks: Vec<&Benchmark> = entries.iter().map(|entry| &entry.benchmark).collect();
+    if let Some(refusal) = narrowing::refusal(&benchmarks, &request.narrow()) {
         return Ok(refusal);
     }
     if let Some(within) = &request.within {
@@ -188,38 +199,6 @@ fn version_of(workspace: &Workspace, selection: &Selection) -> Result<String, Fa
         }
         _ => workspace.version.clone(),
     })
-}
-
-/// Rule 4: one bench unless more were approved.
-fn narrow_first(entries: &[&Entry], request: &Request) -> Option<Reply> {
-    if entries.len() == 1 || request.measuring.expanded.is_some() {
-        return None;
-    }
-    let benchmarks: Vec<&Benchmark> = entries.iter().map(|entry| &entry.benchmark).collect();
-    let each = plan::typical_wall(&request.measuring.demand.duration);
-    let command = |benchmark: &Benchmark| listing::command(benchmark, &request.repeated);
-    let all = each.as_secs_f64() * entries.len() as f64;
-    let failure = match &request.chosen.selection.filter {
-        None => Failure::new(FailureKind::Blocked, format!("{} benchmarks could be meant", entries.len()))
-            .hint("choose one with --filter ID"),
-        Some(filter) => Rule::NarrowFirst
-            .refuses(format!("{} benchmarks at once: {filter}", entries.len()))
-            .hint(format!(
-                "choose one, or approve all (about {} min) with --expand \"why\"",
-                (all / 60.0).ceil()
-            )),
-    };
-    let mut reply = Reply::failed("baseline", Some(Phase::Baseline), failure);
-    reply.text = listing::commands(benchmarks.iter().map(|benchmark| command(benchmark)), each);
-    reply.status = Status::Blocked;
-    reply.next = Some(NextStep::Question("which benchmark? choose one with --filter ID".to_owned()));
-    reply.result = json!({
-        "benches": benchmarks
-            .iter()
-            .map(|benchmark| listing::benchmark_json(benchmark, &command(benchmark), each))
-            .collect::<Vec<_>>(),
-    });
-    Some(reply)
 }
 
 /// Everything that is settled before measuring starts.
@@ -301,7 +280,9 @@ impl Job<'_> {
         for (index, entry) in self.entries.iter().enumerate() {
             let folder = place.folder.join(format!("bench-{}", index + 1));
             let series = lab.measure(entry, &measuring.demand, &place.slot, &folder);
-            benches.push(series.map_err(|failure| workplace::with_kept(failure, &folder, root))?);
+            benches.push(series.map_err(|failure| {
+                workplace::with_kept(failure, "forks", &folder.join("forks.jsonl"), root)
+            })?);
         }
         let within = self.request.within.as_ref();
         let tree = within.map(|within| within.tree(self.session, lab.interrupt)).transpose()?;

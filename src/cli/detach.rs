@@ -36,8 +36,8 @@ const POLL: Duration = Duration::from_millis(5);
 /// A command that is to go on by itself.
 #[derive(Debug)]
 pub struct Order<'a> {
-    /// The command's name, and its phase.
-    pub command: (&'static str, Phase),
+    /// The command's name, and its phase if it is one.
+    pub command: (&'static str, Option<Phase>),
     /// The version label concerned, when it is known.
     pub label: Option<String>,
     /// How long it is expected to take.
@@ -156,7 +156,7 @@ fn going_on(order: &Order<'_>, run: &Run) -> Reply {
     };
     let text = format!("run {} goes on by itself\n{plan}\n", run.id);
     let mut reply = Reply::plain(command, text, json!({"run": run.id, "planned": run.planned}));
-    reply.phase = Some(phase);
+    reply.phase = phase;
     reply.status = Status::InProgress;
     reply.baseline.clone_from(&order.label);
     reply.next = Some(NextStep::Argv(["cargo", "perf", "wait", &run.id].map(str::to_owned).to_vec()));

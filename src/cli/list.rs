@@ -65,7 +65,7 @@ pub fn run(
         })
         .collect();
     let result = json!({
-        "benches": benchmarks.iter().map(|benchmark| listing::benchmark_json(benchmark, &listing::command(benchmark, &repeated), each)).collect::<Vec<_>>(),
+        "benches": benchmarks.iter().map(|benchmark| listing::benchmark_json(benchmark, &listing::command("baseline", benchmark, &repeated), each)).collect::<Vec<_>>(),
         "unlisted": unlisted,
         "skipped": catalogue.skipped.iter().map(listing::target_json).collect::<Vec<_>>(),
     });

@@ -16,6 +16,7 @@ pub mod list;
 pub mod log;
 pub mod man;
 pub mod measuring;
+pub mod narrowing;
 pub mod next;
 pub mod report;
 pub mod runs;

@@ -195,7 +195,7 @@ impl Job<'_> {
     fn detached(&self) -> detach::Order<'_> {
         let label = Some(self.checked.version.to_string());
         detach::Order {
-            command: ("setup", Phase::Setup),
+            command: ("setup", Some(Phase::Setup)),
             label,
             planned: Planned::default(),
             session: self.session,

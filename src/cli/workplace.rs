@@ -94,11 +94,10 @@ pub fn probe(lab: &mut Lab<'_>, noise_accepted: bool) -> Result<String, Failure>
     }
 }
 
-/// Whatever was measured before a failure is named, so that nothing is lost.
-pub fn with_kept(failure: Failure, folder: &Path, root: &Path) -> Failure {
-    let forks = folder.join("forks.jsonl");
-    if failure.hint.is_some() || !forks.exists() {
+/// Whatever was measured before a failure is named, so that nothing is lost: `what` is in `record`.
+pub fn with_kept(failure: Failure, what: &str, record: &Path, root: &Path) -> Failure {
+    if failure.hint.is_some() || !record.exists() {
         return failure;
     }
-    failure.hint(format!("the forks measured so far are kept in {}", files::relative(&forks, root)))
+    failure.hint(format!("the {what} measured so far are kept in {}", files::relative(record, root)))
 }

@@ -4,7 +4,7 @@ use super::dirty::{self, Dirty};
 use super::place;
 use crate::failure::{Context, Failure, FailureKind};
 use crate::sys::interrupt::Interrupt;
-use git2::{Commit, ErrorCode, Oid, Repository, Signature, Status, StatusOptions};
+use git2::{Commit, Diff, ErrorCode, Oid, Repository, Signature, Status, StatusOptions};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,14 @@ pub struct Changes {
     pub onto: String,
     /// How many paths differ.
     pub paths: usize,
+}
+
+impl Revision {
+    /// The name with the first digits of the commit.
+    pub fn shown(&self) -> String {
+        let short = &self.commit[..7];
+        if short == self.name { self.name.clone() } else { format!("{} ({short})", self.name) }
+    }
 }
 
 impl Source {
@@ -201,7 +209,56 @@ impl Source {
     fn dangling(&self, tree: Oid, parent: &Commit<'_>) -> Result<Oid, git2::Error> {
         let author = Signature::new("cargo perf", "cargo-perf@localhost", &parent.time())?;
         let tree = self.repository.find_tree(tree)?;
-        self.repository.commit(None, &author, &author, "the work tree as it stood", &tree, &[parent])
+        self.repository.commit(None, &author, &author, "a tree that was compared", &tree, &[parent])
+    }
+
+    /// `base` with a patch applied, as a commit that nothing refers to.
+    ///
+    /// # Errors
+    /// `Usage` when the patch cannot be read, changes nothing, or does not apply.
+    pub fn patched(&self, base: &Revision, patch: &[u8], shown: &str) -> Result<Revision, Failure> {
+        let unread = || format!("{shown} is no patch that git can read");
+        let diff = Diff::from_buffer(patch)
+            .context(FailureKind::Usage, unread)
+            .map_err(|failure| failure.hint("make one with `git diff > FILE`"))?;
+        let paths = diff.deltas().len();
+        if paths == 0 {
+            return Err(
+                Failure::usage(format!("{shown} changes nothing")).hint("make one with `git diff > FILE`")
+            );
+        }
+        let unwritten = || "the patched tree cannot be stored as git objects".to_owned();
+        let parent = self.commit(base)?;
+        let tree = parent.tree().context(FailureKind::Environment, unwritten)?;
+        let mut index = self
+            .repository
+            .apply_to_tree(&tree, &diff, None)
+            .context(FailureKind::Usage, || format!("{shown} does not apply to {}", base.name))
+            .map_err(|failure| failure.hint("name the revision that it was made for as BASE"))?;
+        let tree = index.write_tree_to(&self.repository).context(FailureKind::Environment, unwritten)?;
+        let commit = self.dangling(tree, &parent).context(FailureKind::Environment, unwritten)?;
+        Ok(Revision {
+            name: shown.to_owned(),
+            commit: commit.to_string(),
+            tree: tree.to_string(),
+            changes: Some(Changes { onto: base.commit.clone(), paths }),
+        })
+    }
+
+    /// Whether `path`, a file or a folder relative to the work tree, is the same in both revisions. What is in
+    /// neither is the same.
+    pub fn is_same(&self, [a, b]: [&Revision; 2], path: &Path) -> bool {
+        let at = |revision: &Revision| {
+            let tree = self.commit(revision).ok()?.tree().ok()?;
+            tree.get_path(path).ok().map(|entry| entry.id())
+        };
+        at(a) == at(b)
+    }
+
+    fn commit(&self, revision: &Revision) -> Result<Commit<'_>, Failure> {
+        let unread = || format!("commit {} cannot be read", revision.commit);
+        let id = Oid::from_str(&revision.commit).context(FailureKind::Bug, unread)?;
+        self.repository.find_commit(id).context(FailureKind::Environment, unread)
     }
 
     fn changed(&self, state_folder: &Path) -> Result<Vec<Dirty>, Failure> {

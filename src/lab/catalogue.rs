@@ -24,7 +24,7 @@ use std::time::Instant;
 #[derive(Debug, Clone)]
 pub enum Program {
     /// A bench executable.
-    Bench(Prepared),
+    Bench(Box<Prepared>),
     /// A command.
     External(External),
 }
@@ -55,7 +55,7 @@ impl Lab<'_> {
     /// Reads the workspace without building anything.
     pub fn discover(&mut self) -> Result<Workspace, Failure> {
         let invocation = discover::metadata_invocation(&self.flags, &self.cwd, self.scratch_log("metadata"));
-        let ended = process::run(&invocation, &mut Alone, self.interrupt)?;
+        let ended = process::run(&self.for_cargo(invocation), &mut Alone, self.interrupt)?;
         if !ended.exit.is_success() {
             return Err(metadata_failure(&ended));
         }
@@ -86,10 +86,9 @@ impl Lab<'_> {
             Catalogue { workspace: Some(workspace), entries: Vec::new(), unlisted: Vec::new(), skipped };
         for prepared in prepared {
             match self.benchmarks(&prepared)? {
-                Listed::Benchmarks(list) => catalogue.entries.extend(
-                    list.into_iter()
-                        .map(|benchmark| Entry { benchmark, program: Program::Bench(prepared.clone()) }),
-                ),
+                Listed::Benchmarks(list) => catalogue.entries.extend(list.into_iter().map(|benchmark| {
+                    Entry { benchmark, program: Program::Bench(Box::new(prepared.clone())) }
+                })),
                 Listed::No(why) => {
                     catalogue.unlisted.push((prepared.built.target, prepared.built.harness, why));
                 }
@@ -106,6 +105,7 @@ impl Lab<'_> {
             build::invocations(workspace, targets, &self.flags, &self.cwd, &log, self.build_shown)
         {
             self.report(Event::BuildStarted { command: invocation.to_string() });
+            let invocation = self.for_cargo(invocation);
             let ended = process::run(&invocation, &mut Alone, self.interrupt)?;
             if !ended.exit.is_success() {
                 for line in ended.stderr.tail.lines() {

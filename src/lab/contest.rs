@@ -33,6 +33,8 @@ pub struct Contest<'a> {
     pub slot: &'a Slot,
     /// Where traces go.
     pub folder: &'a Path,
+    /// Whether the source of the bench itself differs between the sides.
+    pub source_differs: bool,
 }
 
 /// How forks of both sides are measured: alike.
@@ -75,6 +77,15 @@ impl Goal {
         // Whole runs have a number instead of a time.
         let measured_s = if demand.runs.is_some() { 0.0 } else { demand.duration.measured().as_secs_f64() };
         Self { measured_s, pairs: FEWEST_PAIRS.max(runs) }
+    }
+
+    /// The wall time that this is expected to take, in seconds.
+    pub fn wall_s(self, course: &Course) -> f64 {
+        let pairs = match course {
+            Course::Forks(plan) => plan.forks as f64,
+            Course::Runs { each_s, .. } => (self.measured_s / each_s.max(1e-3)).ceil(),
+        };
+        pairs.max(self.pairs as f64) * course.pair_s()
     }
 
     /// So many times as much.

@@ -3,6 +3,7 @@
 //! It knows nothing of phases, state files or terminals.
 
 pub mod catalogue;
+pub mod comparing;
 pub mod contest;
 pub mod demand;
 pub mod doctor;
@@ -11,6 +12,7 @@ pub mod externals;
 pub mod facts;
 pub mod fork;
 mod listing;
+pub mod matching;
 pub mod measure;
 pub mod metrics;
 pub mod observe;
@@ -20,6 +22,7 @@ pub mod preflight;
 pub mod prepared;
 pub mod program;
 pub mod series;
+pub mod side;
 pub mod toolchain;
 pub mod tools;
 mod traces;
@@ -29,9 +32,22 @@ use crate::bench::selection::CargoFlags;
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::event::{Event, Listener};
 use crate::sys::interrupt::Interrupt;
+use crate::sys::invocation::Invocation;
+use std::mem;
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
+
+/// Where cargo is called, what it is told, and where it builds.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Where cargo is called.
+    pub cwd: PathBuf,
+    /// What is passed on to it.
+    pub flags: CargoFlags,
+    /// Where it builds.
+    pub target_directory: PathBuf,
+}
 
 /// What every job of the laboratory needs.
 pub struct Lab<'a> {
@@ -39,6 +55,8 @@ pub struct Lab<'a> {
     pub cwd: PathBuf,
     /// What is passed on to cargo.
     pub flags: CargoFlags,
+    /// Where cargo builds, when that is not for it to decide.
+    target_directory: Option<PathBuf>,
     /// Deadline of a single process, when the user set one.
     pub timeout: Option<Duration>,
     /// Whether cargo may write to the user's terminal while it builds.
@@ -64,7 +82,29 @@ impl<'a> Lab<'a> {
             .tempdir()
             .context(FailureKind::Environment, || "no temporary folder can be made".to_owned())
             .map_err(|failure| failure.hint("name a folder that can be written in TMPDIR"))?;
-        Ok(Self { cwd, flags, timeout, build_shown, interrupt, listener, scratch })
+        Ok(Self { cwd, flags, target_directory: None, timeout, build_shown, interrupt, listener, scratch })
+    }
+
+    /// Does `work` as if the laboratory were at `site`.
+    fn at<T>(
+        &mut self,
+        site: Site,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Site { cwd, flags, target_directory } = site;
+        let cwd = mem::replace(&mut self.cwd, cwd);
+        let flags = mem::replace(&mut self.flags, flags);
+        let target_directory = self.target_directory.replace(target_directory);
+        let done = work(self);
+        (self.cwd, self.flags, self.target_directory) = (cwd, flags, target_directory);
+        done
+    }
+
+    /// A call of cargo, told where to build when that is decided here.
+    fn for_cargo(&self, invocation: Invocation) -> Invocation {
+        let Some(folder) = &self.target_directory else { return invocation };
+        // The second one is where newer versions keep what is not a result; a user may have set it apart.
+        invocation.env("CARGO_TARGET_DIR", folder).env("CARGO_BUILD_BUILD_DIR", folder)
     }
 
     /// Reports a step.

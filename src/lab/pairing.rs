@@ -34,6 +34,7 @@ struct Side<'a> {
 pub struct Pairing<'a> {
     contest: Contest<'a>,
     course: Course,
+    folder: PathBuf,
     sides: Sides<Side<'a>>,
     firsts: Vec<SideName>,
     looks: Vec<u64>,
@@ -43,12 +44,22 @@ pub struct Pairing<'a> {
 }
 
 impl<'a> Pairing<'a> {
-    /// No pairs yet. The order within pairs is drawn from `seed`.
-    pub fn new(contest: Contest<'a>, course: Course, seed: u64) -> Self {
+    /// No pairs yet of the first series. The order within pairs is drawn from `seed` and the number of the
+    /// bench.
+    pub fn new(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Self {
+        Self::in_folder(contest, course, seed ^ mixed(2 * number), contest.folder.to_path_buf())
+    }
+
+    /// No pairs yet of the series that confirms the first one; its order is another one.
+    pub fn confirming(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Self {
+        Self::in_folder(contest, course, seed ^ mixed(2 * number + 1), contest.folder.join("confirmation"))
+    }
+
+    fn in_folder(contest: Contest<'a>, course: Course, seed: u64, folder: PathBuf) -> Self {
         let side = |name: SideName| {
             let entry = *contest.entries.of(name);
             // Of equal length, since lengths of paths move what lies on stack and heap.
-            let folder = contest.folder.join(match name {
+            let folder = folder.join(match name {
                 SideName::Base => "a",
                 SideName::Candidate => "b",
             });
@@ -58,6 +69,7 @@ impl<'a> Pairing<'a> {
             sides: Sides { base: side(SideName::Base), candidate: side(SideName::Candidate) },
             contest,
             course,
+            folder,
             firsts: Vec::new(),
             looks: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
@@ -77,6 +89,11 @@ impl<'a> Pairing<'a> {
     /// The unit of both sides.
     pub fn unit(&self) -> Option<&str> {
         self.sides.base.series.unit()
+    }
+
+    /// How often the result has been looked at.
+    pub fn looks(&self) -> u32 {
+        u32::try_from(self.looks.len()).unwrap_or(u32::MAX)
     }
 
     /// How the measured time is known.
@@ -158,6 +175,12 @@ impl<'a> Pairing<'a> {
     }
 }
 
+/// Neighbouring numbers as numbers that have nothing in common (the increment of Weyl's sequence, 2^64 over the
+/// golden ratio).
+fn mixed(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 impl Lab<'_> {
     /// Measures pairs until `goal` is reached.
     ///
@@ -186,7 +209,7 @@ impl Lab<'_> {
             self.measure_fork(pairing, side).map_err(|failure| of_side(side, failure))?;
         }
         pairing.firsts.push(first);
-        keep_pair(pairing.contest.folder, &pairing.pair(pairing.firsts.len() - 1))
+        keep_pair(&pairing.folder, &pairing.pair(pairing.firsts.len() - 1))
     }
 
     fn measure_fork(&mut self, pairing: &mut Pairing<'_>, side: SideName) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! A stored baseline: the document `baselines/<version>.json`.
 
 use super::bench::{BenchName, HarnessKind, Precision, Throughput};
+use super::duration::RunDuration;
 use super::environment::Environment;
 use super::format::SchemaVersion;
 use super::metric::{Aggregate, Direction, MetricValues};
@@ -68,6 +69,12 @@ pub struct MeasuredDuration {
     pub required_s: f64,
     /// The approval of less than sixty seconds.
     pub waiver: Option<Waiver>,
+}
+
+impl From<&RunDuration> for MeasuredDuration {
+    fn from(duration: &RunDuration) -> Self {
+        Self { required_s: duration.measured().as_secs_f64(), waiver: duration.waiver().cloned() }
+    }
 }
 
 /// How the measured time of a bench is known.

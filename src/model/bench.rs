@@ -87,6 +87,8 @@ pub struct BenchTarget {
     pub target: String,
     /// The folder of the package's manifest, where its benches run.
     pub manifest_dir: PathBuf,
+    /// The file in which its source begins.
+    pub source: PathBuf,
     /// What the manifest says about the harness, before anything is built.
     pub declared: DeclaredHarness,
     /// Features the target requires that are not enabled.

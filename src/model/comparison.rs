@@ -119,6 +119,9 @@ pub struct Comparison {
     /// Why several benches were compared at once, in the user's words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expanded: Option<Waiver>,
+    /// Why a machine that is too noisy was accepted, in the user's words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub noise_accepted: Option<Waiver>,
     /// The environment. Its build is that of the candidate.
     pub env: Environment,
     /// What should be known beside the verdicts, in words.

@@ -1,5 +1,6 @@
 //! What the engine reports while it works; one place shows it.
 
+use super::comparison::SideName;
 use serde::Serialize;
 
 /// One step of a long job. `--events` prints these as JSON Lines.
@@ -35,6 +36,31 @@ pub enum Event {
         wall_s: Option<f64>,
         /// Forks of one bench, when known.
         forks: Option<usize>,
+    },
+    /// A revision is checked out, to be built.
+    CheckingOut {
+        /// For which side.
+        side: SideName,
+        /// The revision, as people name it.
+        revision: String,
+    },
+    /// What a comparison will take.
+    ComparisonPlanned {
+        /// Benches in the plan.
+        benches: usize,
+        /// Time the samples of each side of each must sum to.
+        measured_s: f64,
+        /// Expected wall time of the first series of all.
+        wall_s: f64,
+        /// Expected wall time of second series, if all are needed.
+        confirmation_s: f64,
+        /// What all of it may take, when that was said.
+        most_s: Option<f64>,
+    },
+    /// Something seems to have changed, so a second series is measured.
+    Confirming {
+        /// The bench.
+        bench: String,
     },
     /// A bench is tried once, to choose the length of its forks.
     PilotStarted {

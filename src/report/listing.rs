@@ -50,8 +50,8 @@ pub fn commands(commands: impl Iterator<Item = Vec<String>>, each: Duration) -> 
 }
 
 /// The command that measures exactly one benchmark; `repeated` is what the user's own command said.
-pub fn command(benchmark: &Benchmark, repeated: &[String]) -> Vec<String> {
-    let words = ["cargo", "perf", "baseline"].map(str::to_owned).into_iter();
+pub fn command(command: &str, benchmark: &Benchmark, repeated: &[String]) -> Vec<String> {
+    let words = ["cargo", "perf", command].map(str::to_owned).into_iter();
     words.chain(repeated.iter().cloned()).chain(choice(&benchmark.name)).collect()
 }
 
@@ -160,7 +160,7 @@ mod tests {
     fn commands_survive_a_shell() {
         let (odd, dashed) = (named("it's *"), named("--list"));
         let repeated = ["v1".to_owned()];
-        let both = [&odd, &dashed].into_iter().map(|benchmark| command(benchmark, &repeated));
+        let both = [&odd, &dashed].into_iter().map(|benchmark| command("baseline", benchmark, &repeated));
         let text = commands(both, Duration::from_secs(80));
         assert!(text.contains("baseline v1 -p p --bench t --filter 'it'\\''s *'\n"), "{text}");
         assert!(text.contains("--filter=--list\n"), "{text}");

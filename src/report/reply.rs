@@ -34,6 +34,8 @@ pub enum End {
     Done,
     /// It ended early.
     Failed(Failure),
+    /// It did what was asked, and the answer is one that the user wants to see in the exit code.
+    Alarm(u8),
     /// What was asked for still goes on.
     StillRunning,
     /// The answer is that of another run of this program, whose standard output is the text: both are
@@ -76,7 +78,7 @@ impl Reply {
     pub fn failure(&self) -> Option<&Failure> {
         match &self.end {
             End::Failed(failure) => Some(failure),
-            End::Done | End::StillRunning | End::Relayed { .. } => None,
+            End::Done | End::Alarm(_) | End::StillRunning | End::Relayed { .. } => None,
         }
     }
 
@@ -85,6 +87,7 @@ impl Reply {
         match &self.end {
             End::Done => 0,
             End::Failed(failure) => failure.kind.exit_code(),
+            End::Alarm(code) => *code,
             End::StillRunning => STILL_RUNNING,
             End::Relayed { exit_code, .. } => *exit_code,
         }

@@ -2,6 +2,8 @@
 
 pub mod baselines;
 mod change;
+pub mod checkouts;
+pub mod comparisons;
 pub mod config;
 pub mod investigations;
 mod journal;

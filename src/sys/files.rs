@@ -325,6 +325,12 @@ pub fn forget_unused(folder: &Path, age: Duration) {
     }
 }
 
+/// Bytes that may still be written on the file system of `folder`; `None` where that cannot be known.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// `path` relative to `root` with forward slashes, or as it is when it lies elsewhere.
 pub fn relative(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()

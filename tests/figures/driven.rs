@@ -112,7 +112,7 @@ fn pairs(setting: &Setting, bench: [&str; 3], count: usize) -> Result<Vec<Pair>,
     let Program::Bench(prepared) = entry.program.clone() else {
         return Err(Failure::benchmark("the kernel is no bench of the workspace"));
     };
-    let mut sides = Sides { setting, lab, entry, prepared, slot };
+    let mut sides = Sides { setting, lab, entry, prepared: *prepared, slot };
     let mut random = SEED;
     (1..=count)
         .map(|number| {

@@ -47,7 +47,7 @@ impl Printer {
         match &reply.end {
             End::Failed(failure) => self.failure(failure),
             End::Relayed { stderr, .. } => self.error_text(stderr),
-            End::Done | End::StillRunning => {}
+            End::Done | End::Alarm(_) | End::StillRunning => {}
         }
         match written {
             // A reader that has gone away has read what it wanted.

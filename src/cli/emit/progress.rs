@@ -62,6 +62,9 @@ impl Progress {
                 None
             }
             Event::BuildStarted { .. }
+            | Event::CheckingOut { .. }
+            | Event::ComparisonPlanned { .. }
+            | Event::Confirming { .. }
             | Event::Planned { .. }
             | Event::Notice { .. }
             | Event::Warning { .. } => {
@@ -144,6 +147,18 @@ fn describe(event: &Event) -> String {
             let measured = units::plain(*measured_s);
             format!("plan: {each}{measured} s measured{forks}{wall}")
         }
+        Event::CheckingOut { side, revision } => format!("{}: checking out {revision}", side.name()),
+        Event::ComparisonPlanned { benches, measured_s, wall_s, confirmation_s, most_s } => {
+            let each = if *benches == 1 { String::new() } else { format!("{benches} benchmarks, ") };
+            let most = most_s.map(|most| format!(", at most {}", seconds(most))).unwrap_or_default();
+            format!(
+                "plan: {each}{} s measured on each side, about {} in all, {} more if something changed{most}",
+                units::plain(*measured_s),
+                seconds(*wall_s),
+                seconds(*confirmation_s)
+            )
+        }
+        Event::Confirming { bench } => format!("{bench} seems to have changed: measuring it once more"),
         Event::Examining { what } => format!("looking at {what}"),
         Event::PilotStarted { bench } => format!("trying {bench} once"),
         Event::ForkFinished { bench, forks, measured_s, target_s, left_s } => format!(

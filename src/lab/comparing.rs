@@ -1,0 +1,186 @@
+//! Measures the benches of two sides until the verdicts are final: a first series, more pairs where nothing
+//! can be said yet and time is left, and a second series for what seems to have changed.
+
+use super::Lab;
+use super::contest::{Contest, Course, Goal};
+use super::pairing::Pairing;
+use super::side::executable_of;
+use crate::failure::Failure;
+use crate::model::bench::{HarnessKind, Precision};
+use crate::model::comparison::{ComparedBench, Sides};
+use crate::model::event::Event;
+use crate::model::metric::MetricSpec;
+use crate::model::verdict::{Terms, ViewName};
+use crate::stats::comparison::Needs;
+use crate::stats::judging::judge_benches;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A second series is this part of the first one, of what was planned at first.
+const CONFIRMATION: f64 = 0.5;
+/// How often a result is looked at, at most; each look after the first doubles the series.
+const MOST_LOOKS: u32 = 4;
+
+/// What is compared, and how.
+#[derive(Debug)]
+pub struct Comparing<'a> {
+    /// The benches.
+    pub contests: Vec<Contest<'a>>,
+    /// The view that decides, where the user said so.
+    pub view: Option<ViewName>,
+    /// How sure verdicts have to be. The number of looks follows from `budget`.
+    pub terms: Terms,
+    /// Decides the order within pairs.
+    pub seed: u64,
+    /// The wall time that all of it may take.
+    pub budget: Option<Duration>,
+}
+
+/// What was measured and what it says.
+#[derive(Debug)]
+pub struct Compared {
+    /// The benches.
+    pub benches: Vec<ComparedBench>,
+    /// The terms, with the number of looks.
+    pub terms: Terms,
+}
+
+/// The series of one bench while they grow.
+struct Contestant<'a> {
+    contest: Contest<'a>,
+    course: Course,
+    goal: Goal,
+    first: Pairing<'a>,
+    second: Option<Pairing<'a>>,
+    number: u64,
+}
+
+impl Lab<'_> {
+    /// Measures all contests.
+    ///
+    /// # Errors
+    /// `Benchmark` when a side fails or does not measure the same as the other; `Usage` when the time is too
+    /// short for what was asked; `Interrupted`.
+    pub fn compare(&mut self, order: &Comparing<'_>) -> Result<Compared, Failure> {
+        let mut contestants = Vec::new();
+        for (number, contest) in order.contests.iter().enumerate() {
+            let course = self.try_contest(contest)?;
+            contestants.push(Contestant::new(*contest, course, order.seed, number as u64));
+        }
+        let terms = self.announce(order, &contestants)?;
+        for contestant in &mut contestants {
+            self.grow(&mut contestant.first, contestant.goal)?;
+        }
+        loop {
+            let (benches, needs) = judged(order, &terms, &mut contestants)?;
+            let mut done = true;
+            for (contestant, needs) in contestants.iter_mut().zip(needs) {
+                let looks = contestant.first.looks();
+                if needs == Needs::MorePairs && looks < terms.looks {
+                    let factor = f64::from(1 << looks);
+                    self.grow(&mut contestant.first, contestant.goal.times(factor))?;
+                    done = false;
+                } else if needs == Needs::Confirmation {
+                    self.confirm(contestant, order.seed)?;
+                    done = false;
+                }
+            }
+            if done {
+                return Ok(Compared { benches, terms });
+            }
+        }
+    }
+
+    fn confirm(&mut self, contestant: &mut Contestant<'_>, seed: u64) -> Result<(), Failure> {
+        let bench = contestant.contest.entries.base.benchmark.name.to_string();
+        self.report(Event::Confirming { bench });
+        let mut second = Pairing::confirming(contestant.contest, contestant.course, seed, contestant.number);
+        self.grow(&mut second, contestant.goal.times(CONFIRMATION))?;
+        contestant.second = Some(second);
+        Ok(())
+    }
+
+    /// Says what it will take, and decides how often results may be looked at.
+    fn announce(&mut self, order: &Comparing<'_>, contestants: &[Contestant<'_>]) -> Result<Terms, Failure> {
+        let first_s: f64 = contestants.iter().map(|one| one.goal.wall_s(&one.course)).sum();
+        let second_s: f64 =
+            contestants.iter().map(|one| one.goal.times(CONFIRMATION).wall_s(&one.course)).sum();
+        let whole_s = first_s + second_s;
+        let mut looks = 1;
+        if let Some(budget) = order.budget {
+            let budget_s = budget.as_secs_f64();
+            if budget_s < whole_s {
+                return Err(Failure::usage(format!(
+                    "--max-time is {budget_s:.0} s, and the comparison takes about {whole_s:.0} s with a second series"
+                ))
+                .hint("give it more, or approve shorter series with --duration and --approve-short"));
+            }
+            let with = |looks: u32| f64::from(1 << (looks - 1)) * first_s + second_s;
+            looks = (1..=MOST_LOOKS).rev().find(|looks| with(*looks) <= budget_s).unwrap_or(1);
+        }
+        let measured_s = contestants.first().map_or(0.0, |one| one.goal.measured_s);
+        self.report(Event::ComparisonPlanned {
+            benches: contestants.len(),
+            measured_s,
+            wall_s: first_s,
+            confirmation_s: second_s,
+            most_s: order.budget.map(|budget| budget.as_secs_f64()),
+        });
+        Ok(Terms { looks, ..order.terms })
+    }
+}
+
+impl<'a> Contestant<'a> {
+    fn new(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Self {
+        let first = Pairing::new(contest, course, seed, number);
+        Self { contest, course, goal: Goal::of(contest.demand), first, second: None, number }
+    }
+
+    fn record(&mut self, view: Option<ViewName>) -> Result<ComparedBench, Failure> {
+        let Sides { base, candidate } = self.contest.entries;
+        let benchmark = &candidate.benchmark;
+        let precision = benchmark.harness.precision();
+        Ok(ComparedBench {
+            bench: benchmark.name.clone(),
+            harness: benchmark.harness,
+            precision,
+            executable_sha256: Sides { base: executable_of(base), candidate: executable_of(candidate) },
+            source_differs: self.contest.source_differs,
+            unit: self.first.unit().map(str::to_owned),
+            accounting: self.first.accounting(),
+            view: view.unwrap_or_else(|| usual_view(benchmark.harness, precision)),
+            metrics: self.declared(),
+            plan: self.first.plan(),
+            series: self.first.series()?,
+            confirmation: self.second.as_mut().map(Pairing::series).transpose()?,
+            verdicts: Vec::new(),
+        })
+    }
+
+    fn declared(&self) -> BTreeMap<String, MetricSpec> {
+        super::metrics::declared(self.contest.entries.candidate, self.contest.demand)
+    }
+}
+
+/// The view that decides when nobody says otherwise: what a computation takes by itself, and what a user of a
+/// whole program feels.
+fn usual_view(harness: HarnessKind, precision: Precision) -> ViewName {
+    let whole = matches!(harness, HarnessKind::External | HarnessKind::Custom);
+    if whole || precision == Precision::Median { ViewName::Felt } else { ViewName::Cost }
+}
+
+fn judged(
+    order: &Comparing<'_>,
+    terms: &Terms,
+    contestants: &mut [Contestant<'_>],
+) -> Result<(Vec<ComparedBench>, Vec<Needs>), Failure> {
+    let mut benches =
+        contestants.iter_mut().map(|one| one.record(order.view)).collect::<Result<Vec<_>, _>>()?;
+    let judged = judge_benches(&benches, terms);
+    let mut needs = Vec::new();
+    for (bench, judged) in benches.iter_mut().zip(judged) {
+        bench.verdicts = judged.verdicts;
+        needs.push(judged.needs);
+    }
+    Ok((benches, needs))
+}
