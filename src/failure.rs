@@ -123,8 +123,8 @@ pub const STILL_RUNNING: u8 = 75;
 /// Codes that no failure has.
 const WITHOUT_FAILURE: [(u8, &str); 4] = [
     (0, "done"),
-    (3, "reserved: a regression was found, where a flag asks for that"),
-    (4, "reserved: the evidence does not decide, where a flag asks for that"),
+    (3, "something regressed, and `--fail-on` asks for this code"),
+    (4, "something is inconclusive, and `--fail-on` asks for this code"),
     (STILL_RUNNING, "the detached run that was waited for still goes on"),
 ];
 

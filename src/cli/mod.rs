@@ -6,6 +6,7 @@ pub mod baseline;
 pub mod baselines;
 pub mod cancel;
 pub mod choosing;
+pub mod compare;
 pub mod completions;
 pub mod detach;
 pub mod doctor;
@@ -22,8 +23,11 @@ pub mod report;
 pub mod runs;
 pub mod session;
 pub mod setup;
+pub mod sides;
 pub mod status;
 pub mod switch;
+pub mod terms;
+pub mod verify;
 pub mod wait;
 pub mod within;
 pub mod workplace;
@@ -69,6 +73,8 @@ enum Command {
     Setup(setup::Args),
     Baseline(baseline::Args),
     Baselines(baselines::Args),
+    Compare(compare::Args),
+    Verify(verify::Args),
     Status(status::Args),
     Next(next::Args),
     Log(log::Args),
@@ -89,6 +95,8 @@ impl Command {
             Self::Setup(_) => ("setup", Some(Phase::Setup)),
             Self::Baseline(_) => ("baseline", Some(Phase::Baseline)),
             Self::Baselines(_) => ("baselines", None),
+            Self::Compare(_) => ("compare", None),
+            Self::Verify(_) => ("verify", None),
             Self::Status(_) => ("status", None),
             Self::Next(_) => ("next", None),
             Self::Log(_) => ("log", None),
@@ -109,6 +117,8 @@ impl Command {
             Self::Setup(args) => setup::run(&args, global, interrupt, printer),
             Self::Baseline(args) => baseline::run(&args, global, interrupt, printer),
             Self::Baselines(args) => baselines::run(&args, global),
+            Self::Compare(args) => compare::run(&args, global, interrupt, printer),
+            Self::Verify(args) => verify::run(&args, global),
             Self::Status(args) => status::run(&args, global),
             Self::Next(args) => next::run(&args, global, interrupt, printer),
             Self::Log(args) => log::run(&args, global),

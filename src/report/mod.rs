@@ -2,10 +2,13 @@
 
 pub mod baseline;
 pub mod block;
+pub mod comparison;
 pub mod doctor;
 pub mod envelope;
 pub mod guide;
 pub mod investigation;
 pub mod listing;
 pub mod log;
+pub mod plot;
 pub mod reply;
+pub mod verification;

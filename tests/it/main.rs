@@ -8,6 +8,7 @@ mod bad_input;
 mod baseline;
 mod baselines;
 mod checkpointing;
+mod comparing;
 mod criterion;
 mod detached;
 mod discovery;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         checkpointing::trials(),
         transactions::trials(),
         detached::trials(),
+        comparing::trials(),
         investigation::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());

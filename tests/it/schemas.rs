@@ -1,6 +1,7 @@
 //! The schemas in `docs/schemas` are what the types say. `CARGO_PERF_UPDATE=1` writes them anew.
 
 use cargo_perf_lab::model::baseline::Baseline;
+use cargo_perf_lab::model::comparison::Comparison;
 use cargo_perf_lab::model::investigation::Investigation;
 use cargo_perf_lab::sys::files::write_atomic;
 use libtest_mimic::{Failed, Trial};
@@ -10,6 +11,9 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("the_schema_of_a_baseline_is_generated_from_its_type", || {
             compare("baseline.json", &schemars::schema_for!(Baseline))
+        }),
+        Trial::test("the_schema_of_a_comparison_is_generated_from_its_type", || {
+            compare("comparison.json", &schemars::schema_for!(Comparison))
         }),
         Trial::test("the_schema_of_an_investigation_is_generated_from_its_type", || {
             compare("investigation.json", &schemars::schema_for!(Investigation))

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the program under test is started here")]
 
-use super::sandbox::{Sandbox, run_folder_of};
+use super::sandbox::{self, Sandbox, run_folder_of};
 use super::target_folder;
 use super::traces::{self, MARKER};
 use rustix::process::Signal;
@@ -71,6 +71,8 @@ impl<'s> Perf<'s> {
         clean(&mut command);
         command.env("CARGO_TARGET_DIR", target_folder()).env(MARKER, &sandbox.marker);
         command.env("XDG_STATE_HOME", sandbox.state_home());
+        // Checkouts of both sides, kept from test to test as a user's are.
+        command.env("XDG_CACHE_HOME", sandbox::cache());
         Self { sandbox, command, stderr: None }
     }
 

@@ -193,6 +193,11 @@ pub fn run_folder_of(pid: i32) -> Option<PathBuf> {
     run_folders().into_iter().rfind(|folder| folder.to_string_lossy().ends_with(&ending))
 }
 
+/// Where checkouts go: outside of every repository.
+pub fn cache() -> PathBuf {
+    pool().join("cache")
+}
+
 fn pool() -> PathBuf {
     let mine = format!("{}-{}", rustix::process::getuid().as_raw(), target_folder().display());
     let hash = Sha256::new().update(mine.as_bytes()).finish_hex();
