@@ -41,6 +41,8 @@ impl Workplace {
             || target_without_cargo(&session.layout.root),
             |found| found.target_directory.clone(),
         );
+        // Where cargo has not made the folder, nothing else says that it holds no sources.
+        files::mark_as_cache(&target.join("perf"))?;
         let runs = target.join("perf/runs");
         files::forget_unused(&runs, files::UNUSED);
         let folder = runs.join(&run);

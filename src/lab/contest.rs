@@ -19,8 +19,6 @@ use std::path::Path;
 
 /// Fewer pairs cannot reach 1 % with room for what is looked at more than once.
 pub const FEWEST_PAIRS: usize = 10;
-/// A program that takes so many times what it was asked for has a length of its own.
-const OWN_LENGTH: f64 = 1.5;
 
 /// The same benchmark of both sides, and what is asked of it.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +103,6 @@ impl Goal {
 struct Tried {
     course: Course,
     unit: Option<String>,
-    honours_duration: bool,
 }
 
 impl Lab<'_> {
@@ -130,14 +127,6 @@ impl Lab<'_> {
             ))
             .hint("compare revisions in which the bench has the same unit"));
         }
-        if base.honours_duration != candidate.honours_duration {
-            let odd = if base.honours_duration { SideName::Candidate } else { SideName::Base };
-            return Err(Failure::benchmark(format!(
-                "{name} repeats its work for PERF_RUN_DURATION seconds on one side only, not in the {}",
-                odd.name()
-            ))
-            .hint("measure whole runs with --runs 10"));
-        }
         let slower = if candidate.course.pair_s() > base.course.pair_s() { candidate } else { base };
         Ok(slower.course)
     }
@@ -154,7 +143,7 @@ impl Lab<'_> {
                 expect_declared(entry, demand, &result.metrics.clone().unwrap_or_default())?;
                 let plan = plan_after(&result, order.request, entry.benchmark.harness, &demand.duration);
                 let unit = result.reading.map(|reading| reading.unit);
-                Ok(Tried { course: Course::Forks(plan), unit, honours_duration: true })
+                Ok(Tried { course: Course::Forks(plan), unit })
             }
             _ => self.try_runs(&Job::new(entry, demand, contest.slot, folder)?, &mut watch),
         }
@@ -170,19 +159,18 @@ impl Lab<'_> {
         let run = self.run_program(job, mode, "warm-up", watch)?;
         job.expect_work(mode, &run)?;
         expect_declared(job.entry, demand, &run.found.values)?;
-        let (measured, wall) = (run.fork.measured_s, run.fork.wall_s);
+        let wall = run.fork.wall_s;
         let unit = None;
         if demand.runs.is_some() {
             let course = Course::Runs { mode, each_s: wall };
-            return Ok(Tried { course, unit, honours_duration: true });
+            return Ok(Tried { course, unit });
         }
-        let asked = warm_up.as_secs_f64();
-        let honours_duration = measured >= asked && wall <= asked * OWN_LENGTH + 1.0;
         let each = demand.duration.measured().div_f64(FEWEST_PAIRS as f64);
-        let each_s = each.as_secs_f64() + job.warm_up.unwrap_or_default().as_secs_f64();
+        // What it takes to start comes on top; a program with a length of its own takes that.
+        let around = (wall - warm_up.as_secs_f64()).max(0.0);
+        let each_s = each.as_secs_f64() + job.warm_up.unwrap_or_default().as_secs_f64() + around;
         let mode = RunMode::Duration { measured: each, warm_up: job.warm_up };
-        let each_s = if honours_duration { each_s } else { wall };
-        Ok(Tried { course: Course::Runs { mode, each_s }, unit, honours_duration })
+        Ok(Tried { course: Course::Runs { mode, each_s }, unit })
     }
 }
 

@@ -30,10 +30,12 @@ pub fn text(comparison: &Comparison) -> String {
     let rows = rows(comparison);
     text += &table(&rows);
     if let Some(mean) = geometric_mean(&rows) {
-        let _ = writeln!(text, "geometric mean of {} effects: {}", rows.len(), signed(mean));
+        let _ = writeln!(text, "geometric mean: {}", signed(mean));
     }
-    for row in &rows {
-        text += &details(row);
+    for bench in &comparison.benches {
+        let own = rows.iter().filter(|row| std::ptr::eq(row.bench, bench));
+        text.extend(own.map(details));
+        text += &notes(bench);
     }
     text += &circumstances(comparison);
     text
@@ -132,10 +134,12 @@ fn signed(percent: f64) -> String {
     format!("{percent:+.1} %")
 }
 
-/// The mean of the effects as ratios, where there are several.
+/// The mean of the effects on times as ratios, where there are several. Metrics of a program are of different
+/// kinds, and have no mean.
 fn geometric_mean(rows: &[Row<'_>]) -> Option<f64> {
+    let times = rows.iter().filter(|row| row.verdict.metric.is_none());
     let ratios: Option<Vec<f64>> =
-        rows.iter().map(|row| Some((row.view().effect?.percent / 100.0).ln_1p())).collect();
+        times.map(|row| Some((row.view().effect?.percent / 100.0).ln_1p())).collect();
     let ratios = ratios.filter(|ratios| ratios.len() > 1)?;
     Some(100.0 * (ratios.iter().sum::<f64>() / ratios.len() as f64).exp_m1())
 }
@@ -179,7 +183,7 @@ fn details(row: &Row<'_>) -> String {
     if verdict.metric.is_none() {
         text += &distributions(row);
     }
-    text + &notes(row.bench)
+    text
 }
 
 /// How the values of both sides lie beside each other.
@@ -217,6 +221,11 @@ fn notes(bench: &ComparedBench) -> String {
     for side in SideName::BOTH {
         for metric in only.of(side) {
             note(&format!("only the {} prints {}", side.name(), metric.name));
+        }
+    }
+    for metric in numbers.metrics().0 {
+        if !bench.verdicts.iter().any(|verdict| verdict.metric.as_ref() == Some(&metric)) {
+            note(&format!("{metric} has no direction, so nothing is said of it"));
         }
     }
     let aside = bench.series.pairs.iter().filter(|pair| !pair.counts()).count();

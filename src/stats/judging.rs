@@ -94,6 +94,10 @@ impl<'a> Material<'a> {
             let spec = bench.metrics.get(&name.name).cloned().unwrap_or_default();
             Subject { metric: Some(name), unit: spec.unit, better: spec.better, views: vec![ViewName::Felt] }
         }));
+        // Counts and sizes that nobody judges by would only share the error of those that somebody does.
+        if found.iter().any(|subject| subject.better.is_some()) {
+            found.retain(|subject| subject.better.is_some());
+        }
         found
     }
 

@@ -325,6 +325,20 @@ pub fn forget_unused(folder: &Path, age: Duration) {
     }
 }
 
+/// Marks `folder`, which is made when it is missing, as one that can be made anew; programs that look for sources
+/// leave it out (<https://bford.info/cachedir>).
+///
+/// # Errors
+/// `Environment` when it cannot be written.
+pub fn mark_as_cache(folder: &Path) -> Result<(), Failure> {
+    let tag = folder.join("CACHEDIR.TAG");
+    if tag.exists() {
+        return Ok(());
+    }
+    let text = "Signature: 8a477f597d28d172789f06886806bc55\n# What cargo perf has measured and can measure again.\n";
+    write_atomic(&tag, text.as_bytes())
+}
+
 /// Bytes that may still be written on the file system of `folder`; `None` where that cannot be known.
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(folder).ok()?;

@@ -15,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
         the_base_is_where_the_branch_began,
         two_revisions_are_compared_whatever_the_work_tree_holds,
         new_files_of_the_work_tree_belong_to_it,
+        what_was_measured_before_is_no_change_of_the_work_tree,
         a_patch_is_judged_against_the_head,
         a_baseline_is_measured_anew_on_its_commit,
         the_tree_index_and_references_are_never_touched,
@@ -71,6 +72,17 @@ fn new_files_of_the_work_tree_belong_to_it() {
         sandbox.perf(["compare", "--metric=a:ms:lower", "--shell", "--command", line]).args(super::RUNS);
     let answer = perf.succeeds().json();
     assert_eq!(only(&answer)["views"][0]["values"], json!({"base": 10.0, "candidate": 13.0}));
+}
+
+fn what_was_measured_before_is_no_change_of_the_work_tree() {
+    let _machine = machine();
+    let told = Told::of("a=10", "a=11");
+    told.0.commit_all();
+    // No cargo has made this folder, and nothing ignores it.
+    let compare = || told.compare(&[]).env("CARGO_TARGET_DIR", "target").succeeds().json();
+    compare();
+    let answer = compare();
+    assert_eq!(answer["result"]["sides"]["candidate"]["name"], head(&told.0)[..7], "{answer}");
 }
 
 fn a_patch_is_judged_against_the_head() {
