@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "cargo is run for comparison")]
 
 use crate::support::perf::clean;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Sandbox, cache};
 use crate::support::{machine, target_folder, traces, trials};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -249,7 +249,7 @@ fn a_measured_bench_sees_the_environment_that_cargo_bench_gives_it() {
     cargo.args(["bench", "-p", "alpha", "--bench", "environment", "--"]).args(quick);
     cargo.env("CARGO_TARGET_DIR", target_folder()).env(traces::MARKER, &sandbox.marker);
     cargo.env("ENVIRONMENT_TO", &cargos).env("CRITERION_HOME", sandbox.aside.join("criterion"));
-    cargo.env("XDG_STATE_HOME", sandbox.state_home());
+    cargo.env("XDG_STATE_HOME", sandbox.state_home()).env("XDG_CACHE_HOME", cache());
     cargo.current_dir(&sandbox.project).stdout(Stdio::null()).stderr(Stdio::null());
     assert!(cargo.status().expect("cargo can be started").success());
 
