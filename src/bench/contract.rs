@@ -5,12 +5,13 @@
 
 use crate::sys::invocation::Invocation;
 use perf_harness::report;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 /// How a program is asked to run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum RunMode {
     /// Repeat the work until this much time has been measured.
     Duration {

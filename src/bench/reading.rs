@@ -2,10 +2,11 @@
 
 use crate::model::bench::Throughput;
 use crate::model::samples::{Samples, Sampling};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What one fork is to do. Settings of the bench itself may override it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ForkRequest {
     /// Time to measure.
     pub measured: Duration,

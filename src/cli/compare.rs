@@ -4,6 +4,7 @@ use super::arguments::Global;
 use super::asked::BenchArgs;
 use super::choosing::{self, Chosen};
 use super::emit::Printer;
+use super::interrupted::{self, Interrupted};
 use super::measuring::Measuring;
 use super::session::Session;
 use super::sides::{Named, SideArgs};
@@ -13,6 +14,7 @@ use super::{detach, narrowing};
 use crate::failure::Failure;
 use crate::lab::comparing::{Compared, Comparing};
 use crate::lab::contest::Contest;
+use crate::lab::intent::Question;
 use crate::lab::matching::{Matched, matched};
 use crate::lab::side::{Ground, Ready, source_of};
 use crate::lab::{Lab, plan};
@@ -23,6 +25,7 @@ use crate::model::environment::{Class, compare as differences};
 use crate::model::event::Event;
 use crate::model::format::CURRENT;
 use crate::model::outcome::NextStep;
+use crate::model::units;
 use crate::report::comparison as rendered;
 use crate::report::reply::{End, Reply};
 use crate::store::checkouts::Checkouts;
@@ -33,7 +36,7 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::{clock, files};
 use serde_json::json;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Compare two revisions: both are built apart, measured in pairs, and judged
@@ -49,6 +52,9 @@ pub struct Args {
     /// Decides the order within pairs (default: drawn, and stored)
     #[arg(long, value_name = "NUMBER", help_heading = "Measuring")]
     seed: Option<u64>,
+    /// Go on with a comparison that was interrupted: its id, or `last`
+    #[arg(long, value_name = "RUN", help_heading = "Measuring", conflicts_with = "seed")]
+    resume: Option<String>,
     /// Check out and build both sides below this folder, outside the repository
     #[arg(long, value_name = "DIR", help_heading = "Building both sides")]
     worktree_dir: Option<PathBuf>,
@@ -70,6 +76,8 @@ struct Request<'a> {
     chosen: Chosen,
     named: Named,
     seed: u64,
+    /// What goes on.
+    interrupted: Option<Interrupted>,
     /// The arguments that a command printed for the user must repeat to mean the same.
     repeated: Vec<String>,
 }
@@ -82,7 +90,7 @@ pub fn run(
     printer: &mut Printer,
 ) -> Result<Reply, Failure> {
     let session = Session::open(global)?;
-    let request = Request::new(args, global, &session, interrupt)?;
+    let mut request = Request::new(args, global, &session, interrupt)?;
     let shown = printer.shares_stderr();
     let flags = request.chosen.flags.clone();
     let timeout = args.bench.measuring.timeout.or(session.config.defaults.timeout);
@@ -96,6 +104,8 @@ pub fn run(
     if let Some(workspace) = &workspace {
         workspace.select(&request.chosen.selection)?;
     }
+    let runs = workplace::runs(&session, workspace.as_ref());
+    request.take_up(&runs)?;
     let checkouts = request.checkouts(&mut lab)?;
     let ready = request.make_sides(&mut lab, &checkouts, workspace.is_some())?;
     let catalogues = ready.as_ref().map(|ready| &ready.catalogue);
@@ -109,9 +119,12 @@ pub fn run(
     args.bench.cargo.expect_builds(&entries)?;
     let order = ("compare", found.pairs[0].candidate);
     let patience = request.measuring.patience;
-    let place = Workplace::take(&mut lab, &session, global, workspace.as_ref(), order, patience)?;
+    let place = match &request.interrupted {
+        Some(found) => Workplace::take_up(&mut lab, global, &found.folder, order, patience)?,
+        None => Workplace::take(&mut lab, &session, global, workspace.as_ref(), order, patience)?,
+    };
     let doctor = workplace::probe(&mut lab, request.measuring.noise_accepted.is_some())?;
-    let compared = request.measure(&mut lab, &found, &place, &checkouts)?;
+    let compared = request.measure(&mut lab, &found, &place, &checkouts, &runs)?;
     let runtime = entries.iter().find_map(|entry| entry.as_external());
     let runtime = runtime.map(|external| lab.runtime_of(external)).transpose()?.flatten();
     let mut comparison = request.document(&ready, found, compared, &place);
@@ -140,7 +153,17 @@ impl<'a> Request<'a> {
             .chain(args.bench.measuring.repeated())
             .collect();
         let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
-        Ok(Self { args, session, measuring, chosen, named, seed, repeated })
+        Ok(Self { args, session, measuring, chosen, named, seed, interrupted: None, repeated })
+    }
+
+    /// Finds the comparison that is to go on, among those in the folder of all runs.
+    fn take_up(&mut self, runs: &Path) -> Result<(), Failure> {
+        if let Some(run) = &self.args.resume {
+            let found = Interrupted::find(runs, run)?;
+            self.seed = found.intent.seed;
+            self.interrupted = Some(found);
+        }
+        Ok(())
     }
 
     /// What one comparison takes, roughly: both sides, and half as much again for what seems to have changed.
@@ -213,6 +236,7 @@ impl<'a> Request<'a> {
         found: &Matched<'_>,
         place: &Workplace,
         checkouts: &Checkouts,
+        runs: &Path,
     ) -> Result<Compared, Failure> {
         let Sides { base, candidate } = &self.named.revisions;
         let candidate_files = checkouts.of(SideName::Candidate).checkout;
@@ -230,15 +254,21 @@ impl<'a> Request<'a> {
             }
         });
         let order = Comparing {
+            trees: self.named.revisions.as_ref().map(|revision| revision.tree.clone()),
             contests: contests.collect(),
+            folder: &place.folder,
+            earlier: self.interrupted.as_ref().map(|found| found.intent.clone()),
             view: self.args.terms.view,
             terms: self.args.terms.terms(),
             seed: self.seed,
             budget: self.args.max_time,
         };
-        let record = place.folder.join("bench-1/pairs.jsonl");
-        let root = &self.session.layout.root;
-        lab.compare(&order).map_err(|failure| workplace::with_kept(failure, "pairs", &record, root))
+        if self.interrupted.is_none()
+            && let Some(text) = interrupted::notice(runs, &Question::of(&order))
+        {
+            lab.report(Event::Notice { text });
+        }
+        lab.compare(&order).map_err(|failure| place.with_resumption(failure))
     }
 
     fn document(
@@ -254,13 +284,17 @@ impl<'a> Request<'a> {
             let own = &ready.of(side).notes;
             notes.extend(own.iter().map(|note| format!("{}: {note}", side.name())));
         }
+        if compared.kept > 0 {
+            let pairs = units::count(compared.kept, "pair");
+            notes.push(format!("it was interrupted after {pairs}, and went on later"));
+        }
         let left_out = found.left_out;
         let mut env = ready.candidate.environment.clone();
         env.context.lock_wait_s = place.slot.waited.as_secs_f64();
         Comparison {
             schema: SCHEMA.to_owned(),
             schema_version: CURRENT,
-            id: place.slot.run().to_owned(),
+            id: place.run(),
             recorded_at: clock::now_rfc3339(),
             command: super::stored_command(&self.session.layout.root),
             tool: env!("CARGO_PKG_VERSION").to_owned(),

@@ -7,6 +7,7 @@ use crate::bench::discover::Workspace;
 use crate::failure::Failure;
 use crate::lab::Lab;
 use crate::lab::catalogue::Entry;
+use crate::lab::intent::Intent;
 use crate::lab::preflight::Order;
 use crate::model::event::Event;
 use crate::sys::files;
@@ -36,16 +37,51 @@ impl Workplace {
         (command, entry): (&str, &Entry),
         patience: Patience,
     ) -> Result<Self, Failure> {
-        let run = global.run_id();
-        let target = workspace.map_or_else(
-            || target_without_cargo(&session.layout.root),
-            |found| found.target_directory.clone(),
-        );
+        let target = target(session, workspace);
         // Where cargo has not made the folder, nothing else says that it holds no sources.
         files::mark_as_cache(&target.join("perf"))?;
-        let runs = target.join("perf/runs");
+        let runs = runs(session, workspace);
         files::forget_unused(&runs, files::UNUSED);
+        let run = global.run_id();
         let folder = runs.join(&run);
+        Self::in_folder(lab, global, (run, folder), (command, entry), patience)
+    }
+
+    /// Takes the machine as [`Self::take`] does, for a run that goes on with the traces in `folder`.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn take_up(
+        lab: &mut Lab<'_>,
+        global: &Global,
+        folder: &Path,
+        order: (&str, &Entry),
+        patience: Patience,
+    ) -> Result<Self, Failure> {
+        Self::in_folder(lab, global, (global.run_id(), folder.to_path_buf()), order, patience)
+    }
+
+    /// The id of the run whose traces are here.
+    pub fn run(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// A failure that says how what was measured before it can go on.
+    pub fn with_resumption(&self, failure: Failure) -> Failure {
+        if failure.hint.is_some() || !Intent::is_kept(&self.folder) {
+            return failure;
+        }
+        let run = self.run();
+        failure.hint(format!("the same command with --resume {run} goes on with the pairs measured so far"))
+    }
+
+    fn in_folder(
+        lab: &mut Lab<'_>,
+        global: &Global,
+        (run, folder): (String, PathBuf),
+        (command, entry): (&str, &Entry),
+        patience: Patience,
+    ) -> Result<Self, Failure> {
         if let Some(supervised) = &global.supervised {
             supervised.keeps_traces_in(&folder)?;
         }
@@ -73,6 +109,16 @@ pub fn take_machine(
             seconds: waited.as_secs_f64(),
         });
     })
+}
+
+/// The folder of the folders of all runs.
+pub fn runs(session: &Session, workspace: Option<&Workspace>) -> PathBuf {
+    target(session, workspace).join("perf/runs")
+}
+
+fn target(session: &Session, workspace: Option<&Workspace>) -> PathBuf {
+    workspace
+        .map_or_else(|| target_without_cargo(&session.layout.root), |found| found.target_directory.clone())
 }
 
 /// Where traces go when there is no workspace to say so.

@@ -3,6 +3,7 @@
 
 use super::Lab;
 use super::contest::{Contest, Course, Goal};
+use super::intent::{Intent, Question};
 use super::pairing::Pairing;
 use super::side::executable_of;
 use crate::failure::Failure;
@@ -14,6 +15,7 @@ use crate::model::verdict::{Terms, ViewName};
 use crate::stats::comparison::Needs;
 use crate::stats::judging::judge_benches;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// A second series is this part of the first one, of what was planned at first.
@@ -24,8 +26,14 @@ const MOST_LOOKS: u32 = 4;
 /// What is compared, and how.
 #[derive(Debug)]
 pub struct Comparing<'a> {
+    /// The trees of both sides.
+    pub trees: Sides<String>,
     /// The benches.
     pub contests: Vec<Contest<'a>>,
+    /// The folder of the run.
+    pub folder: &'a Path,
+    /// What the run in this folder set out to do before it was interrupted.
+    pub earlier: Option<Intent>,
     /// The view that decides, where the user said so.
     pub view: Option<ViewName>,
     /// How sure verdicts have to be. The number of looks follows from `budget`.
@@ -43,6 +51,8 @@ pub struct Compared {
     pub benches: Vec<ComparedBench>,
     /// The terms, with the number of looks.
     pub terms: Terms,
+    /// Pairs that were measured before an interruption.
+    pub kept: usize,
 }
 
 /// The series of one bench while they grow.
@@ -62,12 +72,19 @@ impl Lab<'_> {
     /// `Benchmark` when a side fails or does not measure the same as the other; `Usage` when the time is too
     /// short for what was asked; `Interrupted`.
     pub fn compare(&mut self, order: &Comparing<'_>) -> Result<Compared, Failure> {
+        let intent = match &order.earlier {
+            Some(earlier) => {
+                earlier.expect(&Question::of(order))?;
+                earlier.clone()
+            }
+            None => self.intend(order)?,
+        };
+        let terms = intent.terms;
         let mut contestants = Vec::new();
-        for (number, contest) in order.contests.iter().enumerate() {
-            let course = self.try_contest(contest)?;
-            contestants.push(Contestant::new(*contest, course, order.seed, number as u64));
+        for (number, (contest, course)) in order.contests.iter().zip(intent.courses).enumerate() {
+            contestants.push(Contestant::new(*contest, course, intent.seed, number as u64)?);
         }
-        let terms = self.announce(order, &contestants)?;
+        let mut kept: usize = contestants.iter().map(|one| one.first.kept()).sum();
         for contestant in &mut contestants {
             self.grow(&mut contestant.first, contestant.goal)?;
         }
@@ -81,30 +98,44 @@ impl Lab<'_> {
                     self.grow(&mut contestant.first, contestant.goal.times(factor))?;
                     done = false;
                 } else if needs == Needs::Confirmation {
-                    self.confirm(contestant, order.seed)?;
+                    kept += self.confirm(contestant, intent.seed)?;
                     done = false;
                 }
             }
             if done {
-                return Ok(Compared { benches, terms });
+                return Ok(Compared { benches, terms, kept });
             }
         }
     }
 
-    fn confirm(&mut self, contestant: &mut Contestant<'_>, seed: u64) -> Result<(), Failure> {
+    /// Tries all contests, says what it will take, and keeps what follows.
+    fn intend(&mut self, order: &Comparing<'_>) -> Result<Intent, Failure> {
+        let courses: Vec<Course> =
+            order.contests.iter().map(|contest| self.try_contest(contest)).collect::<Result<_, _>>()?;
+        let terms = self.announce(order, &courses)?;
+        let intent = Intent::new(order, courses, terms);
+        intent.keep(order.folder)?;
+        Ok(intent)
+    }
+
+    /// Measures a second series; returns how many of its pairs were there before an interruption.
+    fn confirm(&mut self, contestant: &mut Contestant<'_>, seed: u64) -> Result<usize, Failure> {
         let bench = contestant.contest.entries.base.benchmark.name.to_string();
         self.report(Event::Confirming { bench });
-        let mut second = Pairing::confirming(contestant.contest, contestant.course, seed, contestant.number);
+        let mut second = Pairing::confirming(contestant.contest, contestant.course, seed, contestant.number)?;
+        let kept = second.kept();
         self.grow(&mut second, contestant.goal.times(CONFIRMATION))?;
         contestant.second = Some(second);
-        Ok(())
+        Ok(kept)
     }
 
     /// Says what it will take, and decides how often results may be looked at.
-    fn announce(&mut self, order: &Comparing<'_>, contestants: &[Contestant<'_>]) -> Result<Terms, Failure> {
-        let first_s: f64 = contestants.iter().map(|one| one.goal.wall_s(&one.course)).sum();
-        let second_s: f64 =
-            contestants.iter().map(|one| one.goal.times(CONFIRMATION).wall_s(&one.course)).sum();
+    fn announce(&mut self, order: &Comparing<'_>, courses: &[Course]) -> Result<Terms, Failure> {
+        let goals: Vec<Goal> = order.contests.iter().map(|contest| Goal::of(contest.demand)).collect();
+        let wall = |factor: f64| -> f64 {
+            goals.iter().zip(courses).map(|(goal, course)| goal.times(factor).wall_s(course)).sum()
+        };
+        let (first_s, second_s) = (wall(1.0), wall(CONFIRMATION));
         let whole_s = first_s + second_s;
         let mut looks = 1;
         if let Some(budget) = order.budget {
@@ -118,9 +149,9 @@ impl Lab<'_> {
             let with = |looks: u32| f64::from(1 << (looks - 1)) * first_s + second_s;
             looks = (1..=MOST_LOOKS).rev().find(|looks| with(*looks) <= budget_s).unwrap_or(1);
         }
-        let measured_s = contestants.first().map_or(0.0, |one| one.goal.measured_s);
+        let measured_s = goals.first().map_or(0.0, |goal| goal.measured_s);
         self.report(Event::ComparisonPlanned {
-            benches: contestants.len(),
+            benches: courses.len(),
             measured_s,
             wall_s: first_s,
             confirmation_s: second_s,
@@ -131,9 +162,9 @@ impl Lab<'_> {
 }
 
 impl<'a> Contestant<'a> {
-    fn new(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Self {
-        let first = Pairing::new(contest, course, seed, number);
-        Self { contest, course, goal: Goal::of(contest.demand), first, second: None, number }
+    fn new(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Result<Self, Failure> {
+        let first = Pairing::new(contest, course, seed, number)?;
+        Ok(Self { contest, course, goal: Goal::of(contest.demand), first, second: None, number })
     }
 
     fn record(&mut self, view: Option<ViewName>) -> Result<ComparedBench, Failure> {

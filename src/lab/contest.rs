@@ -15,6 +15,7 @@ use crate::model::bench::HarnessKind;
 use crate::model::comparison::{SideName, Sides};
 use crate::model::event::Event;
 use crate::sys::slot::Slot;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Fewer pairs cannot reach 1 % with room for what is looked at more than once.
@@ -36,7 +37,7 @@ pub struct Contest<'a> {
 }
 
 /// How forks of both sides are measured: alike.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Course {
     /// Short forks of a bench.
     Forks(Plan),

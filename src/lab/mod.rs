@@ -11,6 +11,7 @@ pub mod doubt;
 pub mod externals;
 pub mod facts;
 pub mod fork;
+pub mod intent;
 mod listing;
 pub mod matching;
 pub mod measure;

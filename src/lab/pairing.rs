@@ -10,12 +10,14 @@ use super::metrics::{MetricRuns, declared};
 use super::observe::Watch;
 use super::program::Job;
 use super::series::Series;
-use super::traces::keep_pair;
+use super::traces::{KeptPair, keep_pair, kept_pairs};
 use crate::bench::contract::RunMode;
 use crate::failure::Failure;
-use crate::model::baseline::{Accounting, ForkPlan};
+use crate::model::baseline::{Accounting, Fork, ForkPlan};
 use crate::model::comparison::{Pair, PairedSeries, SideName, Sides};
 use crate::model::event::Event;
+use crate::model::metric::MetricValues;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -41,21 +43,32 @@ pub struct Pairing<'a> {
     random: fastrand::Rng,
     watch: Watch,
     started: Instant,
+    /// Pairs that were measured before an interruption and are not taken yet.
+    kept: VecDeque<KeptPair>,
+    /// What those that are taken took.
+    earlier: Duration,
 }
 
 impl<'a> Pairing<'a> {
-    /// No pairs yet of the first series. The order within pairs is drawn from `seed` and the number of the
-    /// bench.
-    pub fn new(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Self {
+    /// The first series before its first pair. The order within pairs is drawn from `seed` and the number of the
+    /// bench. Pairs that an interrupted run has left in the folder of the contest are taken before any is
+    /// measured, so that everything that follows from them follows again.
+    ///
+    /// # Errors
+    /// `State` or `Environment` for pairs that were kept and cannot be read.
+    pub fn new(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Result<Self, Failure> {
         Self::in_folder(contest, course, seed ^ mixed(2 * number), contest.folder.to_path_buf())
     }
 
-    /// No pairs yet of the series that confirms the first one; its order is another one.
-    pub fn confirming(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Self {
+    /// The series that confirms the first one, before its first pair; its order is another one.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn confirming(contest: Contest<'a>, course: Course, seed: u64, number: u64) -> Result<Self, Failure> {
         Self::in_folder(contest, course, seed ^ mixed(2 * number + 1), contest.folder.join("confirmation"))
     }
 
-    fn in_folder(contest: Contest<'a>, course: Course, seed: u64, folder: PathBuf) -> Self {
+    fn in_folder(contest: Contest<'a>, course: Course, seed: u64, folder: PathBuf) -> Result<Self, Failure> {
         let side = |name: SideName| {
             let entry = *contest.entries.of(name);
             // Of equal length, since lengths of paths move what lies on stack and heap.
@@ -65,17 +78,24 @@ impl<'a> Pairing<'a> {
             });
             Side { entry, series: Series::new(entry, &contest.demand.duration), metrics: None, folder }
         };
-        Self {
+        Ok(Self {
             sides: Sides { base: side(SideName::Base), candidate: side(SideName::Candidate) },
             contest,
             course,
+            kept: kept_pairs(&folder)?,
+            earlier: Duration::ZERO,
             folder,
             firsts: Vec::new(),
             looks: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
             watch: Watch::start(),
             started: Instant::now(),
-        }
+        })
+    }
+
+    /// How many pairs were measured before an interruption and are not taken yet.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
     }
 
     /// What the forks of each side are asked for; `None` for runs of programs.
@@ -110,8 +130,9 @@ impl<'a> Pairing<'a> {
         pairs.max(by_time.ceil())
     }
 
-    fn progress(&self, goal: Goal, elapsed: Duration) -> Event {
-        let per_pair = elapsed.as_secs_f64() / (self.firsts.len() - self.settled()).max(1) as f64;
+    /// How far it has come after `measured` pairs in `elapsed`.
+    fn progress(&self, goal: Goal, measured: usize, elapsed: Duration) -> Event {
+        let per_pair = elapsed.as_secs_f64() / measured.max(1) as f64;
         Event::PairFinished {
             bench: self.contest.entries.base.benchmark.name.to_string(),
             pairs: self.counting(),
@@ -165,13 +186,53 @@ impl<'a> Pairing<'a> {
     /// # Errors
     /// `Benchmark` when nothing was computed.
     pub fn series(&mut self) -> Result<PairedSeries, Failure> {
-        let wall = self.started.elapsed();
+        let wall = self.started.elapsed() + self.earlier;
         Ok(PairedSeries {
             pairs: (0..self.firsts.len()).map(|at| self.pair(at)).collect(),
             looks: self.looks.clone(),
             totals: Sides::try_make(|side| self.sides.of_mut(side).series.sum_up(wall))?,
             blocks: self.watch.blocks().to_vec(),
         })
+    }
+
+    /// The side that comes first in the next pair.
+    fn draw_first(&mut self) -> SideName {
+        if self.random.bool() { SideName::Base } else { SideName::Candidate }
+    }
+
+    /// Takes the next pair that was measured before an interruption; returns whether there was one.
+    ///
+    /// # Errors
+    /// `State` for a pair that was measured in another order than the seed says.
+    fn take_kept(&mut self) -> Result<bool, Failure> {
+        let Some(kept) = self.kept.pop_front() else { return Ok(false) };
+        if self.draw_first() != kept.pair.first {
+            let text = format!("the pairs in {} are not in the order of their seed", self.folder.display());
+            return Err(Failure::state(text).hint("leave --resume away to measure from the beginning"));
+        }
+        for side in SideName::BOTH {
+            let fork: &Fork = kept.pair.forks.of(side);
+            let found = self.sides.of_mut(side);
+            found.series.take_kept(fork, kept.unit.as_deref(), kept.accounting);
+            self.earlier += Duration::from_secs_f64(fork.wall_s);
+            if let Some(values) = &fork.metrics {
+                found.take_metrics(&self.contest, values)?;
+            }
+        }
+        self.firsts.push(kept.pair.first);
+        Ok(true)
+    }
+}
+
+impl Side<'_> {
+    /// Takes the metrics of a fork.
+    ///
+    /// # Errors
+    /// `Benchmark` when they are others than before.
+    fn take_metrics(&mut self, contest: &Contest<'_>, values: &MetricValues) -> Result<(), Failure> {
+        let declared = declared(self.entry, contest.demand);
+        let runs = self.metrics.get_or_insert_with(|| MetricRuns::after(values, declared));
+        runs.take(&self.entry.benchmark.name, values)
     }
 }
 
@@ -189,10 +250,14 @@ impl Lab<'_> {
     /// until then is in the folder of the contest.
     pub fn grow(&mut self, pairing: &mut Pairing<'_>, goal: Goal) -> Result<(), Failure> {
         let begun = Instant::now();
+        let mut measured = 0;
         for round in 0..=MOST_REPLACEMENTS {
             while !pairing.has_reached(goal) {
-                self.measure_pair(pairing)?;
-                self.report(pairing.progress(goal, begun.elapsed()));
+                if !pairing.take_kept()? {
+                    self.measure_pair(pairing)?;
+                    measured += 1;
+                    self.report(pairing.progress(goal, measured, begun.elapsed()));
+                }
             }
             // What is set aside must be replaced, so the last round keeps what it has.
             if round == MOST_REPLACEMENTS || pairing.set_aside_disturbed() == 0 {
@@ -204,19 +269,25 @@ impl Lab<'_> {
     }
 
     fn measure_pair(&mut self, pairing: &mut Pairing<'_>) -> Result<(), Failure> {
-        let first = if pairing.random.bool() { SideName::Base } else { SideName::Candidate };
+        let first = pairing.draw_first();
         for side in [first, first.other()] {
             self.measure_fork(pairing, side).map_err(|failure| of_side(side, failure))?;
         }
         pairing.firsts.push(first);
-        keep_pair(&pairing.folder, &pairing.pair(pairing.firsts.len() - 1))
+        let kept = KeptPair {
+            unit: pairing.unit().map(str::to_owned),
+            accounting: pairing.accounting(),
+            pair: pairing.pair(pairing.firsts.len() - 1),
+        };
+        keep_pair(&pairing.folder, &kept)
     }
 
     fn measure_fork(&mut self, pairing: &mut Pairing<'_>, side: SideName) -> Result<(), Failure> {
         // The same on both sides, so that the paths of neighbours have equal lengths.
         let number = pairing.firsts.len() + 1;
         let Pairing { contest, course, sides, watch, .. } = pairing;
-        let Side { entry, series, metrics, folder } = sides.of_mut(side);
+        let found = sides.of_mut(side);
+        let Side { entry, series, folder, .. } = found;
         let values = match (&entry.program, course) {
             (Program::Bench(prepared), Course::Forks(plan)) => {
                 let order = ForkOrder {
@@ -246,11 +317,6 @@ impl Lab<'_> {
                 Some(values)
             }
         };
-        if let Some(values) = values {
-            let declared = declared(entry, contest.demand);
-            let runs = metrics.get_or_insert_with(|| MetricRuns::after(&values, declared));
-            runs.take(&entry.benchmark.name, &values)?;
-        }
-        Ok(())
+        values.map_or(Ok(()), |values| found.take_metrics(contest, &values))
     }
 }

@@ -4,6 +4,7 @@
 use crate::bench::reading::ForkRequest;
 use crate::model::baseline::ForkPlan;
 use crate::model::duration::RunDuration;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Short forks average out what differs between processes; below this their fixed cost dominates.
@@ -30,7 +31,7 @@ pub struct Pilot {
 }
 
 /// How a bench will be measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// What each fork is asked for.
     pub request: ForkRequest,

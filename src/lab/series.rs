@@ -228,6 +228,15 @@ impl Series {
         self.forks.push(run.fork);
     }
 
+    /// Takes a fork that was measured before an interruption.
+    pub(super) fn take_kept(&mut self, fork: &Fork, unit: Option<&str>, accounting: Accounting) {
+        self.unit = unit.map(str::to_owned);
+        self.accounting = accounting;
+        self.count(fork, 0.0);
+        self.allocations.push(None);
+        self.forks.push(fork.clone());
+    }
+
     /// The unit of its values, once it is known.
     pub fn unit(&self) -> Option<&str> {
         self.unit.as_deref()

@@ -11,6 +11,11 @@ use std::path::{Path, PathBuf};
 /// The name of the document in the folder of a run.
 const FILE: &str = "comparison.json";
 
+/// Whether the run in `folder` has stored its comparison.
+pub fn is_complete(folder: &Path) -> bool {
+    folder.join(FILE).exists()
+}
+
 /// Writes `comparison` into the folder of its run; returns where it is.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Comparisons from outside: what is said of two sides, where they come from, and what is refused.
 
 mod refusals;
+mod resuming;
 mod sides;
 mod verdicts;
 
@@ -12,7 +13,10 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 pub fn trials() -> Vec<Trial> {
-    [verdicts::trials(), sides::trials(), refusals::trials()].into_iter().flatten().collect()
+    [verdicts::trials(), sides::trials(), refusals::trials(), resuming::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A comparison of whole runs: enough pairs for a verdict, in a few seconds.

@@ -1,12 +1,12 @@
 //! What cannot be compared: named, with what helps, and nothing left behind.
 
-use super::{Told, branch};
+use super::{Told, branch, head};
 use crate::support::cases::command;
 use crate::support::perf::Perf;
 use crate::support::sandbox::{self, NOISY, Sandbox};
 use crate::support::traces;
 use crate::support::{machine, trials};
-use git2::Repository;
+use git2::{IndexEntry, IndexTime, Repository, Signature};
 use libtest_mimic::Trial;
 use rustix::process::Signal;
 use std::fs;
@@ -22,6 +22,11 @@ pub fn trials() -> Vec<Trial> {
         a_lock_file_out_of_date_is_refused_with_the_flag_that_helps,
         a_dependency_outside_the_repository_is_refused,
         a_submodule_with_changes_inside_is_refused,
+        a_submodule_whose_commit_is_not_there_is_refused,
+        what_a_shallow_clone_does_not_hold_is_refused,
+        a_side_that_needs_another_compiler_is_refused,
+        a_bench_that_one_side_lacks_is_named,
+        folders_that_vanish_while_it_measures_are_named,
         a_side_that_fails_is_named_and_what_was_measured_is_kept,
         too_little_time_is_refused_before_anything_is_measured,
         numbers_out_of_range_are_refused,
@@ -133,6 +138,91 @@ fn a_submodule_with_changes_inside_is_refused() {
     told.compare(&[]).fails(6, "inner is a repository of its own", ".gitignore");
 }
 
+fn a_submodule_whose_commit_is_not_there_is_refused() {
+    let told = Told::of("a=10", "a=11");
+    told.0.write(".gitmodules", "[submodule \"inner\"]\n\tpath = inner\n\turl = https://localhost/inner\n");
+    told.0.commit_all();
+    let repository = Repository::open(told.0.path("")).expect("a repository");
+    let mut index = repository.index().expect("an index");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let time = IndexTime::new(0, 0);
+    let entry = IndexEntry {
+        ctime: time,
+        mtime: time,
+        dev: 0,
+        ino: 0,
+        mode: 0o160_000,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id: commit.parse().expect("an id"),
+        flags: 0,
+        flags_extended: 0,
+        path: b"inner".to_vec(),
+    };
+    index.add(&entry).expect("the submodule can be added");
+    let tree = repository.find_tree(index.write_tree().expect("a tree")).expect("the tree exists");
+    let parent = repository.head().and_then(|head| head.peel_to_commit()).expect("a commit");
+    let author = Signature::now("A Test", "test@example.org").expect("a signature");
+    repository.commit(Some("HEAD"), &author, &author, "a submodule", &tree, &[&parent]).expect("a commit");
+    refused(told.compare(&["HEAD~1", "HEAD"]), 8, "the submodule inner", "git submodule update --init");
+}
+
+fn what_a_shallow_clone_does_not_hold_is_refused() {
+    let told = Told::of("a=10", "a=11");
+    told.0.commit_all();
+    // What `git clone --depth 1` leaves behind of the history.
+    told.0.write(".git/shallow", &format!("{}\n", head(&told.0)));
+    refused(told.compare(&["HEAD~1"]), 2, "HEAD~1", "git fetch --unshallow");
+}
+
+fn a_side_that_needs_another_compiler_is_refused() {
+    let sandbox = Sandbox::of("two-sides");
+    let manifest = sandbox.read("Cargo.toml");
+    sandbox.write(
+        "Cargo.toml",
+        &manifest.replace("version = \"0.0.0\"", "version = \"0.0.0\"\nrust-version = \"1.999\""),
+    );
+    let ended = sandbox.perf(["compare", "--metric=digest_ns:ns:lower"]).run();
+    ended.assert_refused(101, "candidate, work tree (", "cargo's own message");
+    assert!(ended.stderr.contains("1.999"), "{ended:#?}");
+}
+
+fn a_bench_that_one_side_lacks_is_named() {
+    let sandbox = Sandbox::of("two-sides");
+    sandbox.write("benches/newer.rs", &sandbox.read("benches/digest.rs"));
+    let manifest = sandbox.read("Cargo.toml") + "\n[[bench]]\nname = \"newer\"\nharness = false\n";
+    sandbox.write("Cargo.toml", &manifest);
+    let perf = sandbox.perf(["compare", "--metric=digest_ns:ns:lower", "--bench=newer"]);
+    refused(perf, 2, "newer", "");
+}
+
+fn folders_that_vanish_while_it_measures_are_named() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("two-sides");
+    sandbox
+        .write("src/lib.rs", &sandbox.read("src/lib.rs").replace("BLOCKS: u64 = 1000", "BLOCKS: u64 = 3000"));
+    let sides = sandbox.aside.join("sides");
+    let folder = sides.display().to_string();
+    let compare = |arguments: &[&str]| {
+        let perf = sandbox.perf(["compare", "--metric=digest_ns:ns:lower", "--worktree-dir", &folder]);
+        perf.args(["--approve-short=a test", "--duration=4", NOISY, "--json"]).args(arguments)
+    };
+    let mut running = compare(&[]).start();
+    running.says("plan: ");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    fs::remove_dir_all(&sides).expect("the folder can be removed");
+    let pid = running.pid();
+    let ended = running.end();
+    ended.assert_refused(8, "sides", "--resume");
+    sandbox.assert_no_process_left();
+    let run = sandbox::run_folder_of(pid).expect("a folder of the run");
+    let id = run.file_name().expect("a name").to_string_lossy().into_owned();
+    // Both sides are built again, to the same executables.
+    let answer = compare(&["--resume", &id]).succeeds().json();
+    assert_eq!(super::only(&answer)["verdict"], "regressed", "{answer}");
+}
+
 fn a_side_that_fails_is_named_and_what_was_measured_is_kept() {
     let _machine = machine();
     let told = Told::of("a=10", "b=10");
@@ -193,7 +283,7 @@ fn an_interrupted_comparison_ends_everything_and_keeps_its_pairs() {
     let pid = running.pid();
     let ended = running.end();
     assert_eq!(ended.status.code(), Some(130), "{ended:#?}");
-    assert!(ended.stderr.contains("pairs measured so far are kept in"), "{ended:#?}");
+    assert!(ended.stderr.contains("goes on with the pairs measured so far"), "{ended:#?}");
     told.0.assert_no_process_left();
     let folder = sandbox::run_folder_of(pid).expect("a folder of the run");
     let kept = fs::read_to_string(folder.join("bench-1/pairs.jsonl")).expect("the pairs");
