@@ -258,8 +258,8 @@ impl<'a> Request<'a> {
             contests: contests.collect(),
             folder: &place.folder,
             earlier: self.interrupted.as_ref().map(|found| found.intent.clone()),
-            view: self.args.terms.view,
-            terms: self.args.terms.terms(),
+            view: self.args.terms.view(&self.session.config),
+            terms: self.args.terms.terms(&self.session.config),
             seed: self.seed,
             budget: self.args.max_time,
         };

@@ -148,3 +148,51 @@ pub struct Modes {
     /// The share of values in the upper mode.
     pub upper_share: f64,
 }
+
+/// Reads the smallest difference that matters, in percent.
+///
+/// # Errors
+/// What is expected, in words.
+pub fn parse_margin(text: &str) -> Result<f64, String> {
+    number_within(text, 0.01, 100.0)
+}
+
+/// Reads how sure a verdict must be, in percent.
+///
+/// # Errors
+/// What is expected, in words.
+pub fn parse_confidence(text: &str) -> Result<f64, String> {
+    number_within(text, 50.0, 99.99)
+}
+
+fn number_within(text: &str, low: f64, high: f64) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').trim().parse::<f64>().ok();
+    number
+        .filter(|number| (low..=high).contains(number))
+        .ok_or_else(|| format!("expected a number of percent between {low} and {high}"))
+}
+
+/// Reads the name of a view.
+///
+/// # Errors
+/// What is expected, in words.
+pub fn parse_view(text: &str) -> Result<ViewName, String> {
+    [ViewName::Cost, ViewName::Felt]
+        .into_iter()
+        .find(|view| view.name() == text)
+        .ok_or_else(|| "expected cost or felt".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percents_are_numbers_within_reason() {
+        assert_eq!((parse_margin("0.5"), parse_margin("2 %")), (Ok(0.5), Ok(2.0)));
+        for wrong in ["0", "-1", "101", "NaN", "inf", "x", ""] {
+            assert!(parse_margin(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse_confidence("100").is_err() && parse_confidence("99.9").is_ok());
+    }
+}

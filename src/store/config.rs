@@ -5,6 +5,7 @@ use crate::model::checkpoint::Mode;
 use crate::model::duration::{self, parse_seconds, parse_timeout};
 use crate::model::metric::MetricSpec;
 use crate::model::rules::Rule;
+use crate::model::verdict::{ViewName, parse_confidence, parse_margin};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ pub struct Config {
     /// What is meant when a flag is not given.
     #[serde(default)]
     pub defaults: Defaults,
+    /// How verdicts are made when no flag says otherwise.
+    #[serde(default)]
+    pub verdicts: Judging,
     /// What is declared of metrics, by name, for all benchmarks; also `--metric`.
     #[serde(default)]
     pub metrics: BTreeMap<String, MetricSpec>,
@@ -61,6 +65,20 @@ pub struct Defaults {
     #[schemars(with = "Option<f64>")]
     #[serde(default, deserialize_with = "timeout")]
     pub timeout: Option<Duration>,
+}
+
+/// How verdicts are made when no flag says otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Judging {
+    /// `--margin`: the smallest difference that matters, in percent.
+    #[serde(default, deserialize_with = "margin")]
+    pub margin: Option<f64>,
+    /// `--confidence`: how sure a verdict must be, in percent.
+    #[serde(default, deserialize_with = "confidence")]
+    pub confidence: Option<f64>,
+    /// `--view`: the view that decides.
+    pub view: Option<ViewName>,
 }
 
 /// An external benchmark as the file declares it.
@@ -132,6 +150,14 @@ fn full_duration<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Duration
     Ok(Some(asked))
 }
 
+fn margin<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f64>, D::Error> {
+    parse_margin(&f64::deserialize(source)?.to_string()).map(Some).map_err(de::Error::custom)
+}
+
+fn confidence<'de, D: Deserializer<'de>>(source: D) -> Result<Option<f64>, D::Error> {
+    parse_confidence(&f64::deserialize(source)?.to_string()).map(Some).map_err(de::Error::custom)
+}
+
 fn id<'de, D: Deserializer<'de>>(source: D) -> Result<String, D::Error> {
     let id = String::deserialize(source)?;
     if id.trim().is_empty() || id.chars().any(char::is_control) {
@@ -197,6 +223,12 @@ mod tests {
         let two = "[[external]]\nid = 'a'\ncommand = 'x'\n".repeat(2);
         assert!(failure_of(&two).contains("\"a\""));
         assert!(failure_of("[defaults]\nduration = 10\n").contains("rule 2"));
+        assert!(
+            failure_of("[verdicts]\nmargin = 0\n")
+                .starts_with("perf.toml:2:10: expected a number of percent")
+        );
+        assert!(failure_of("[verdicts]\nconfidence = 100\n").contains("between 50 and 99.99"));
+        assert!(failure_of("[verdicts]\nview = 'mean'\n").contains("`cost` or `felt`"));
         assert!(failure_of("[[external]]\nid = ''\ncommand = 'x'\n").contains("visible"));
         assert!(failure_of("[[external]]\nid = 'a'\ncommand = 5\n").contains("list of strings"));
     }
@@ -210,6 +242,11 @@ mod tests {
             features = ["simd"]
             duration = 120
             timeout = "5m"
+
+            [verdicts]
+            margin = 2
+            confidence = 99.9
+            view = "felt"
 
             [metrics]
             mean_ms = { unit = "ms", better = "lower" }
@@ -232,6 +269,8 @@ mod tests {
         let config = read(root.path()).expect("read");
         assert_eq!(config.defaults.duration, Some(Duration::from_secs(120)));
         assert_eq!(config.defaults.timeout, Some(Duration::from_secs(300)));
+        let expected = Judging { margin: Some(2.0), confidence: Some(99.9), view: Some(ViewName::Felt) };
+        assert_eq!(config.verdicts, expected);
         let [zones, line] = &config.external[..] else { panic!("two: {config:?}") };
         assert_eq!(zones.warm_up, Some(Duration::from_millis(2500)));
         assert_eq!(zones.metrics["throughput_per_s"].better, Some(Direction::Higher));

@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         a_verdict_that_was_changed_is_found,
         samples_that_were_changed_lead_to_another_verdict,
         the_same_seed_orders_pairs_alike,
+        the_file_says_how_verdicts_are_made_and_flags_win,
         a_bench_with_more_to_do_is_found_in_real_builds,
     ]
 }
@@ -160,6 +161,25 @@ fn the_same_seed_orders_pairs_alike() {
     assert_eq!(order("--seed=7"), first);
     // Neither side always comes first, so that what the first does to the second is not taken for an effect.
     assert!(first.contains(&json!("base")) && first.contains(&json!("candidate")), "{first:?}");
+}
+
+fn the_file_says_how_verdicts_are_made_and_flags_win() {
+    let _machine = machine();
+    let told = Told::of("a=10", "a=11");
+    let file =
+        format!("{}\n[verdicts]\nmargin = 50\nconfidence = 95\nview = \"cost\"\n", told.0.read("perf.toml"));
+    told.0.write("perf.toml", &file);
+    let of = |arguments: &[&str]| {
+        let answer = told.compare(arguments).run().json();
+        let view = document(&told.0, &answer)["benches"][0]["view"].clone();
+        (only(&answer)["verdict"].clone(), view, answer["result"]["terms"].clone())
+    };
+    let (verdict, view, terms) = of(&[]);
+    assert_eq!((verdict, view), (json!("unchanged"), json!("cost")));
+    assert_eq!(terms["margin_percent"], 50.0);
+    assert!(terms["error"].as_f64().is_some_and(|error| (error - 0.05).abs() < 1e-9), "{terms}");
+    let (verdict, view, _) = of(&["--margin=1", "--view=felt"]);
+    assert_eq!((verdict, view), (json!("regressed"), json!("felt")));
 }
 
 fn a_bench_with_more_to_do_is_found_in_real_builds() {
