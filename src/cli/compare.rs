@@ -17,7 +17,7 @@ use crate::lab::contest::Contest;
 use crate::lab::intent::Question;
 use crate::lab::matching::{Matched, matched};
 use crate::lab::side::{Ground, Ready, source_of};
-use crate::lab::{Lab, plan};
+use crate::lab::{Lab, plan, surroundings};
 use crate::model::bench::Benchmark;
 use crate::model::comparison::{Comparison, SCHEMA, SideName, Sides};
 use crate::model::duration::parse_seconds;
@@ -108,6 +108,9 @@ pub fn run(
     request.take_up(&runs)?;
     let checkouts = request.checkouts(&mut lab)?;
     let ready = request.make_sides(&mut lab, &checkouts, workspace.is_some())?;
+    let places = Sides { base: SideName::Base, candidate: SideName::Candidate };
+    let places = places.map(|side| checkouts.of(side).checkout);
+    request.named.notes.extend(surroundings::notes(request.named.source.work_tree(), &places));
     let catalogues = ready.as_ref().map(|ready| &ready.catalogue);
     let found = matched(&catalogues, &request.chosen.selection)?;
     let benchmarks: Vec<&Benchmark> = found.pairs.iter().map(|pair| &pair.candidate.benchmark).collect();

@@ -24,6 +24,7 @@ pub mod prepared;
 pub mod program;
 pub mod series;
 pub mod side;
+pub mod surroundings;
 pub mod toolchain;
 pub mod tools;
 mod traces;

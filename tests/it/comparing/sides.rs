@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         settings_for_cargo_are_those_of_each_side,
         several_benches_need_an_approval_and_those_of_one_side_are_named,
         it_works_from_a_folder_below,
+        pointers_of_large_files_and_toolchains_of_a_side_are_noted,
     ]
 }
 
@@ -214,4 +215,17 @@ fn it_works_from_a_folder_below() {
         told.0.perf(["compare", "--metric=a:ms:lower", "--command", "sh -c 'cd .. && ./case.sh reads says'"]);
     let answer = perf.args(super::RUNS).cwd(told.0.path("below")).succeeds().json();
     assert_eq!(only(&answer)["views"][0]["values"], json!({"base": 11.0, "candidate": 13.0}));
+}
+
+fn pointers_of_large_files_and_toolchains_of_a_side_are_noted() {
+    let _machine = machine();
+    let told = Told::of("a=10", "a=11");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    told.0.write("data.bin", pointer);
+    told.0.write("rust-toolchain.toml", "[toolchain]\nchannel = \"1.70.0\"\n");
+    let answer = told.compare(&[]).env("RUSTUP_TOOLCHAIN", "1.95.0-of-a-test").run().json();
+    let notes = document(&told.0, &answer)["notes"].to_string();
+    assert!(notes.contains("data.bin") && notes.contains("pointers of Git LFS"), "{notes}");
+    assert!(notes.contains("candidate: rust-toolchain.toml asks for the toolchain 1.70.0"), "{notes}");
+    assert!(!notes.contains("base: rust-toolchain.toml"), "{notes}");
 }
