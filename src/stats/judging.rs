@@ -201,3 +201,153 @@ fn view_verdict(numbers: &Numbers<'_>, subject: &Subject, view: ViewName, said: 
         pairs: numbers.pairs() as u64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::baseline::{Accounting, Fork};
+    use crate::model::bench::{BenchName, HarnessKind};
+    use crate::model::comparison::{Pair, PairedSeries, SideName};
+    use crate::model::metric::{MetricSpec, MetricValues};
+    use crate::model::samples::{CodedSamples, Samples};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn bench(forks: &[Sides<Fork>], precision: Precision) -> ComparedBench {
+        let pair = |forks: &Sides<Fork>| Pair { first: SideName::Base, forks: forks.clone() };
+        ComparedBench {
+            bench: BenchName::external("a bench"),
+            harness: HarnessKind::Criterion,
+            precision,
+            executable_sha256: Sides::default(),
+            source_differs: false,
+            unit: None,
+            accounting: Accounting::Samples,
+            view: ViewName::Cost,
+            metrics: BTreeMap::new(),
+            plan: None,
+            series: PairedSeries {
+                pairs: forks.iter().map(pair).collect(),
+                looks: vec![forks.len() as u64],
+                ..PairedSeries::default()
+            },
+            confirmation: None,
+            verdicts: Vec::new(),
+        }
+    }
+
+    /// A bench whose forks take so many nanoseconds, and once in a while a little more.
+    fn timed(values: &[(f64, f64)]) -> ComparedBench {
+        let fork = |value: &f64| {
+            let totals = (0..10).map(|number| value * (1.0 + f64::from(number) / 128.0)).collect();
+            let samples = Samples { iterations: vec![1; 10], totals };
+            Fork { samples: Some(CodedSamples::from(&samples)), ..Fork::default() }
+        };
+        let forks = |(base, candidate): &(f64, f64)| Sides { base: fork(base), candidate: fork(candidate) };
+        bench(&values.iter().map(forks).collect::<Vec<_>>(), Precision::Samples)
+    }
+
+    /// A program whose runs print these metrics.
+    fn printing(runs: &[Sides<&[(&str, f64)]>], declared: &[(&str, Option<Direction>)]) -> ComparedBench {
+        let fork = |metrics: &[(&str, f64)]| {
+            let flat = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+            Fork { metrics: Some(MetricValues { flat, ..MetricValues::default() }), ..Fork::default() }
+        };
+        let forks: Vec<Sides<Fork>> =
+            runs.iter().map(|run| Sides { base: fork(run.base), candidate: fork(run.candidate) }).collect();
+        let spec = |better| MetricSpec { better, ..MetricSpec::default() };
+        let metrics = declared.iter().map(|(name, better)| ((*name).to_owned(), spec(*better))).collect();
+        ComparedBench { metrics, ..bench(&forks, Precision::Metrics) }
+    }
+
+    fn only(bench: ComparedBench) -> BenchVerdict {
+        let judged = judge_benches(&[bench], &Terms::default());
+        judged[0].verdicts[0].clone()
+    }
+
+    fn turned(verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Improved => Verdict::Regressed,
+            Verdict::Regressed => Verdict::Improved,
+            same => same,
+        }
+    }
+
+    #[test]
+    fn metrics_without_a_direction_share_no_error_with_others() {
+        let run =
+            Sides { base: &[("a", 1.0), ("count", 5.0)][..], candidate: &[("a", 2.0), ("count", 5.0)][..] };
+        let judged =
+            judge_benches(&[printing(&[run; 10], &[("a", Some(Direction::Higher))])], &Terms::default());
+        let names: Vec<&str> = judged[0]
+            .verdicts
+            .iter()
+            .filter_map(|verdict| verdict.metric.as_ref())
+            .map(|metric| metric.name.as_str())
+            .collect();
+        assert_eq!(names, ["a"]);
+        assert_eq!(judged[0].needs, Needs::Confirmation);
+        let judged = judge_benches(&[printing(&[run; 10], &[])], &Terms::default());
+        let said: Vec<_> = judged[0].verdicts.iter().map(|verdict| (verdict.verdict, verdict.why)).collect();
+        let nothing = (Verdict::Inconclusive, Some(Why::NoDirection));
+        assert_eq!(said, [nothing, (Verdict::Unchanged, None)]);
+    }
+
+    #[test]
+    fn values_that_are_not_positive_have_no_ratios() {
+        let run = Sides { base: &[("a", 0.0)][..], candidate: &[("a", 2.0)][..] };
+        let verdict = only(printing(&[run; 10], &[("a", Some(Direction::Lower))]));
+        assert_eq!((verdict.verdict, verdict.why), (Verdict::Inconclusive, Some(Why::NotPositive)));
+    }
+
+    #[test]
+    fn several_benches_share_the_error() {
+        // Eight of nine pairs are slower: enough for 5 % alone, and not for one of two.
+        let values: Vec<(f64, f64)> =
+            (1..=9).map(|rank| (100.0, 100.0 + if rank == 5 { -5.0 } else { f64::from(rank) })).collect();
+        let terms = Terms { error: 0.05, ..Terms::default() };
+        let alone = judge_benches(&[timed(&values)], &terms);
+        assert_eq!(alone[0].verdicts[0].views[0].verdict, Verdict::Regressed);
+        let same: Vec<(f64, f64)> = values.iter().map(|(base, _)| (*base, *base)).collect();
+        let both = judge_benches(&[timed(&values), timed(&same)], &terms);
+        assert_eq!(both[0].verdicts[0].verdict, Verdict::Inconclusive);
+    }
+
+    proptest! {
+        #[test]
+        fn neither_a_unit_nor_the_order_of_sides_changes_what_is_found(
+            values in prop::collection::vec((900.0..1100.0_f64, 900.0..1100.0_f64), 8..60),
+            shift in 0.8..1.25_f64,
+        ) {
+            let values: Vec<(f64, f64)> =
+                values.into_iter().map(|(base, candidate)| (base, candidate * shift)).collect();
+            let verdict = only(timed(&values));
+            // A power of two, so that no digit is lost.
+            let scaled: Vec<(f64, f64)> = values.iter().map(|(a, b)| (a * 1024.0, b * 1024.0)).collect();
+            let of_scaled = only(timed(&scaled));
+            prop_assert_eq!(verdict.verdict, of_scaled.verdict);
+            prop_assert_eq!(verdict.views[0].effect, of_scaled.views[0].effect);
+            prop_assert_eq!(verdict.views[0].detectable_percent, of_scaled.views[0].detectable_percent);
+
+            let swapped: Vec<(f64, f64)> = values.iter().map(|(a, b)| (*b, *a)).collect();
+            let of_swapped = only(timed(&swapped));
+            prop_assert_eq!(of_swapped.verdict, turned(verdict.verdict));
+            let log = |percent: f64| (percent / 100.0).ln_1p();
+            if let (Some(one), Some(other)) = (verdict.views[0].effect, of_swapped.views[0].effect) {
+                prop_assert!((log(one.percent) + log(other.percent)).abs() < 1e-9);
+                prop_assert!((log(one.low) + log(other.high)).abs() < 1e-9);
+            }
+        }
+
+        #[test]
+        fn the_order_of_time_matters_for_drift_only(
+            values in prop::collection::vec((990.0..1010.0_f64, 990.0..1010.0_f64), 10..40),
+        ) {
+            let mut turned = values.clone();
+            turned.reverse();
+            let (one, other) = (only(timed(&values)), only(timed(&turned)));
+            prop_assert_eq!(one.views[0].effect, other.views[0].effect);
+            prop_assert_eq!(one.verdict, other.verdict);
+        }
+    }
+}
