@@ -23,6 +23,7 @@ mod own_harness;
 mod program;
 mod runner;
 mod schemas;
+mod statistics;
 mod support;
 mod terminal;
 mod transactions;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         checkpointing::trials(),
         transactions::trials(),
         detached::trials(),
+        statistics::trials(),
         comparing::trials(),
         investigation::trials(),
     ];
