@@ -1,14 +1,12 @@
 //! Benchmarks in other languages, through whatever starts them.
 
-#![expect(clippy::disallowed_methods, reason = "launchers are tried, to see whether they are there")]
-
 use crate::support::cases::SHORT;
 use crate::support::perf::Ended;
 use crate::support::sandbox::Sandbox;
+use crate::support::tools::{COMPILER, GO, GRADLE, JAVA, MAVEN, NODE, PYTEST, PYTHON, missing};
 use crate::support::{Outcome, machine, skip, trials};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
 
 pub fn trials() -> Vec<Trial> {
     trials![
@@ -28,26 +26,6 @@ pub fn trials() -> Vec<Trial> {
         a_project_in_java_is_listed_and_measured,
     ]
 }
-
-/// The programs, with the words that only ask for a version, of which one cannot be started. Shims of version
-/// managers are there without what they stand for.
-fn missing(tools: &[&[&str]]) -> Option<String> {
-    let works = |words: &[&str]| {
-        let mut command = Command::new(words[0]);
-        command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    tools.iter().find(|words| !works(words)).map(|words| format!("{} does not work here", words.join(" ")))
-}
-
-const NODE: &[&str] = &["node", "--version"];
-const PYTHON: &[&str] = &["python3", "--version"];
-const PYTEST: &[&str] = &["pytest", "--version"];
-const GO: &[&str] = &["go", "version"];
-const JAVA: &[&str] = &["java", "-version"];
-const COMPILER: &[&str] = &["javac", "-version"];
-const MAVEN: &[&str] = &["mvn", "--version"];
-const GRADLE: &[&str] = &["gradle", "--version"];
 
 /// Measures the external benchmark `id` of a fixture, shortly.
 fn measured(sandbox: &Sandbox, id: &str) -> Ended {

@@ -1,5 +1,6 @@
 //! Comparisons from outside: what is said of two sides, where they come from, and what is refused.
 
+mod harnesses;
 mod refusals;
 mod resuming;
 mod sides;
@@ -13,7 +14,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 pub fn trials() -> Vec<Trial> {
-    [verdicts::trials(), sides::trials(), refusals::trials(), resuming::trials()]
+    [verdicts::trials(), sides::trials(), harnesses::trials(), refusals::trials(), resuming::trials()]
         .into_iter()
         .flatten()
         .collect()

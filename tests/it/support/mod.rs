@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod perf;
 pub mod sandbox;
+pub mod tools;
 pub mod traces;
 
 use libtest_mimic::{Failed, Trial};

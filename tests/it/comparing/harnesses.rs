@@ -1,0 +1,141 @@
+//! Two sides of real benches, whatever runs them: a planted change is found in each.
+
+use super::only;
+use crate::support::sandbox::{NOISY, Sandbox};
+use crate::support::tools::{COMPILER, GO, JAVA, NODE, PYTHON, missing};
+use crate::support::{Outcome, machine, repository, skip, trials};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+use std::fs;
+
+pub fn trials() -> Vec<Trial> {
+    trials![
+        a_change_is_found_by_criterion,
+        a_change_is_found_by_divan,
+        a_change_is_found_in_javascript,
+        a_change_is_found_in_python,
+        a_change_is_found_in_go,
+        a_change_is_found_in_java,
+    ]
+}
+
+/// Three seconds of each side.
+const SHORT: [&str; 4] = ["--approve-short=a test", "--duration=3", NOISY, "--json"];
+
+/// Changes the only place of `from` in a file of the work tree.
+fn change(sandbox: &Sandbox, file: &str, from: &str, to: &str) {
+    let text = sandbox.read(file);
+    assert_eq!(text.matches(from).count(), 1, "{from} in {file}");
+    sandbox.write(file, &text.replace(from, to));
+}
+
+/// A third more work is found, a bench of a nanosecond is no failure, and another unit is.
+fn a_change_is_found_by_criterion() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("kernels");
+    let benches = "benches/kernels.rs";
+    let nothing = "    c.bench_function(\"nothing\", |b| b.iter(|| black_box(1)));\n    let mut slot = 0;\n";
+    change(&sandbox, benches, "    let mut slot = 0;\n", nothing);
+    sandbox.commit_all();
+    change(&sandbox, "src/lib.rs", "pub const UNITS: usize = 100;", "pub const UNITS: usize = 133;");
+    let compare = |id: &str| {
+        let filter = format!("--filter={id}");
+        sandbox.perf(["compare", &filter]).args(SHORT).run()
+    };
+    let answer = compare("spin").json();
+    let found = only(&answer);
+    assert_eq!((&found["verdict"], &found["harness"]), (&json!("regressed"), &json!("criterion")), "{found}");
+    let effect = |end: &str| found["effect"][end].as_f64().expect("an effect");
+    assert!((20.0..46.0).contains(&effect("percent")), "a third more work: {}", found["effect"]);
+    assert!(effect("low") <= effect("percent") && effect("percent") <= effect("high"), "{found}");
+
+    let answer = compare("nothing").json();
+    let found = only(&answer);
+    assert_ne!(found["verdict"], Value::Null, "{found}");
+    let nanoseconds = found["views"][0]["values"]["base"].as_f64().expect("a value");
+    assert!(nanoseconds < 5.0, "{found}");
+
+    // The same id, with another unit.
+    let of_steps = repository().join("fixtures/criterion-cases/benches/measurement.rs");
+    let mut of_steps = fs::read_to_string(of_steps).expect("the fixture");
+    for (from, to) in [
+        ("use criterion_cases::{STEPS, collatz};", "use std::sync::atomic::AtomicU64;"),
+        ("/// Counts the steps", COLLATZ),
+        ("    let mut group = c.benchmark_group(\"collatz\");\n", ""),
+        ("group.bench_function(number.to_string(), ", "c.bench_function(\"spin\", "),
+        ("for number in [27, 97]", "for number in [27]"),
+        ("    group.finish();\n", ""),
+    ] {
+        assert_eq!(of_steps.matches(from).count(), 1, "{from}");
+        of_steps = of_steps.replace(from, to);
+    }
+    sandbox.write(benches, &of_steps);
+    let ended = compare("spin");
+    ended.assert_refused(7, "measures ns in the base and steps in the candidate", "same unit");
+    sandbox.assert_no_process_left();
+}
+
+/// What the bench of steps takes from the library of its own fixture.
+const COLLATZ: &str = "static STEPS: AtomicU64 = AtomicU64::new(0);
+
+fn collatz(mut number: u64) -> u64 {
+    while number != 1 {
+        STEPS.fetch_add(1, Ordering::Relaxed);
+        number = if number % 2 == 0 { number / 2 } else { 3 * number + 1 };
+    }
+    number
+}
+
+/// Counts the steps";
+
+fn a_change_is_found_by_divan() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("harness-kinds");
+    let once = "values.iter().fold(0, |sum, value| sum.rotate_left(1).wrapping_add(*value))";
+    let twice = "values.iter().chain(values).fold(0, |sum, value| sum.rotate_left(1).wrapping_add(*value))";
+    change(&sandbox, "kernels/src/lib.rs", once, twice);
+    let perf = sandbox.perf(["compare", "--package=divan-0-1", "--filter=kernels::sum"]).args(SHORT);
+    let answer = perf.succeeds().json();
+    let found = only(&answer);
+    assert_eq!((&found["verdict"], &found["harness"]), (&json!("regressed"), &json!("divan")), "{found}");
+}
+
+/// One benchmark of a fixture with half as many lines again to work on.
+fn changed(test: &str, fixture: &str, id: &str, at: (&str, &str, &str), tools: &[&[&str]]) -> Outcome {
+    if let Some(why) = missing(tools) {
+        return skip(test, &why);
+    }
+    let _machine = machine();
+    let sandbox = Sandbox::of(fixture);
+    change(&sandbox, at.0, at.1, at.2);
+    let filter = format!("--filter={id}");
+    let answer = sandbox.perf(["compare", &filter]).args(SHORT).succeeds().json();
+    let found = answer["result"]["comparisons"].as_array().expect("comparisons");
+    for name in ["mean_ms", "throughput_per_s"] {
+        let of_name = found.iter().find(|found| found["metric"].to_string().contains(name));
+        let found = of_name.unwrap_or_else(|| panic!("{name} is not in {answer}"));
+        assert_eq!(found["verdict"], "regressed", "{found}");
+    }
+    Ok(())
+}
+
+fn a_change_is_found_in_javascript() -> Outcome {
+    let at = ("contract.mjs", "?? 1000;", "?? 1500;");
+    changed("a_change_is_found_in_javascript", "node", "ledger", at, &[NODE])
+}
+
+fn a_change_is_found_in_python() -> Outcome {
+    let at = ("contract.py", "lines = 1000.0 if", "lines = 1500.0 if");
+    changed("a_change_is_found_in_python", "python", "script", at, &[PYTHON])
+}
+
+fn a_change_is_found_in_go() -> Outcome {
+    let at = ("contract.go", "lines = 1000\n", "lines = 1500\n");
+    changed("a_change_is_found_in_go", "go", "ledger", at, &[GO])
+}
+
+fn a_change_is_found_in_java() -> Outcome {
+    // What is compiled while it runs takes any time between runs that are this short.
+    let at = ("src/main/java/ledger/Bench.java", ".orElse(1000)", ".orElse(10000)");
+    changed("a_change_is_found_in_java", "java", "source", at, &[COMPILER, JAVA])
+}
