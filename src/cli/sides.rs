@@ -87,13 +87,17 @@ fn revision(
     match stored {
         Some(stored) if !source.knows(name) => {
             let context = stored?.env.context;
-            let commit = context.commit.filter(|_| context.dirty == Some(false)).ok_or_else(|| {
-                Failure::new(
-                    FailureKind::Blocked,
-                    format!("baseline {name} was measured on sources that no commit holds, so they cannot be built again"),
+            let blocked = |why: String| {
+                Failure::new(FailureKind::Blocked, format!("baseline {name} was measured on {why}")).hint(
+                    format!("name a revision; `cargo perf baselines show {name}` has the numbers of then"),
                 )
-                .hint("measure a baseline on a clean commit, or name a revision")
+            };
+            let commit = context.commit.filter(|_| context.dirty == Some(false)).ok_or_else(|| {
+                blocked("sources that no commit holds, so they cannot be built again".to_owned())
             })?;
+            if !source.knows(&commit) {
+                return Err(blocked(format!("commit {commit}, which this repository does not have")));
+            }
             let found = source.find(&commit)?;
             notes.push(format!("baseline {name} is measured anew on its commit, beside the other side"));
             Ok(Revision { name: format!("baseline {name}"), ..found })
