@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         what_became_better_is_improved_by_its_declared_direction,
         what_is_the_same_is_unchanged_and_no_alarm,
         what_varies_more_than_it_changed_is_inconclusive,
+        what_takes_one_of_two_values_is_shown_with_both,
         without_a_direction_there_is_no_verdict,
         a_metric_that_one_side_does_not_print_is_named,
         several_numbers_have_a_verdict_each_when_they_have_a_direction,
@@ -64,15 +65,39 @@ fn what_is_the_same_is_unchanged_and_no_alarm() {
     assert_eq!(document(&told.0, &answer)["benches"][0].get("confirmation"), None);
 }
 
+/// The command of a case that prints one of these values of `a` in each run, in turn.
+fn in_turn(sandbox: &Sandbox, values: &[u32]) -> String {
+    let values: Vec<String> = values.iter().map(|value| format!("PERF_METRICS a={value}")).collect();
+    let traces = sandbox.traces_of_runs().display().to_string();
+    let words: Vec<&str> = ["turns", &traces].into_iter().chain(values.iter().map(String::as_str)).collect();
+    command(&words)
+}
+
+fn what_takes_one_of_two_values_is_shown_with_both() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("external-cases");
+    let command = in_turn(&sandbox, &[100, 151, 101, 150, 150, 100, 101]);
+    let compare = ["compare", "--metric=a:ms:lower", "--runs=20", NOISY, "--seed=1", "--command"];
+    let ended = sandbox.perf(compare).args([&command, "--json"]).succeeds();
+    let answer = ended.json();
+    let found = only(&answer);
+    assert_eq!(found["verdict"], "inconclusive", "{found}");
+    for side in ["base", "candidate"] {
+        let modes = &found["modes"][side];
+        let of = |name: &str| modes[name].as_f64().unwrap_or_else(|| panic!("no {name} in {found}"));
+        assert!((of("lower") - 100.5).abs() < 1.0 && (of("upper") - 150.5).abs() < 1.0, "{found}");
+        assert!((0.2..0.7).contains(&of("upper_share")), "{found}");
+    }
+    let shown = sandbox.perf(compare).args([command.as_str()]).succeeds();
+    assert!(shown.stdout.contains("one of two values"), "{shown:#?}");
+}
+
 fn what_varies_more_than_it_changed_is_inconclusive() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
-    let values: Vec<String> =
-        [10, 14, 9, 13, 16, 8, 12].iter().map(|value| format!("PERF_METRICS a={value}")).collect();
-    let traces = sandbox.traces_of_runs().display().to_string();
-    let words: Vec<&str> = ["turns", &traces].into_iter().chain(values.iter().map(String::as_str)).collect();
+    let command = in_turn(&sandbox, &[10, 14, 9, 13, 16, 8, 12]);
     let compare = ["compare", "--metric=a:ms:lower", "--runs=10", NOISY, "--seed=1", "--command"];
-    let ended = sandbox.perf(compare).args([&command(&words), "--fail-on=inconclusive"]).run();
+    let ended = sandbox.perf(compare).args([&command, "--fail-on=inconclusive"]).run();
     assert_eq!(ended.status.code(), Some(4), "{ended:#?}");
     assert!(ended.stdout.contains("a change that matters cannot be told from none"), "{ended:#?}");
     assert!(ended.stdout.contains("--max-time"), "{ended:#?}");
