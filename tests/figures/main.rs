@@ -1,7 +1,7 @@
 //! The suite behind every claim of this project about its own performance: `cargo bench --bench figures`.
 //!
-//! It rewrites `docs/figures.md`. A bound that is missed is published as missed and is no error; an
-//! error is what could not be measured.
+//! It rewrites `docs/figures.md` and the figures of `docs/verdicts.md`. A bound that is missed is published as missed
+//! and is no error; an error is what could not be measured.
 
 mod counting;
 mod driven;
@@ -14,26 +14,32 @@ mod page;
 mod start;
 mod state;
 mod status;
+mod verdicts;
 
 use cargo_perf_lab::failure::{Context, Failure, FailureKind};
 use cargo_perf_lab::model::duration::{FULL, parse_seconds};
 use cargo_perf_lab::sys::interrupt::Interrupt;
-use page::{Circumstances, Figure};
+use page::{Circumstances, Figure, Page};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 use tempfile::TempDir;
+use verdicts::kernels::Kernel;
+use verdicts::traces::Condition;
 
-/// What can be named on the command line, with what measures it.
-const PARTS: [(&str, Measure); 8] = [
-    ("overhead", overhead::measure),
-    ("list", listing::measure),
-    ("driven", driven::measure),
-    ("grammar", grammar::measure),
-    ("counting", counting::measure),
-    ("state", state::measure),
-    ("status", status::measure),
-    ("noise", noise::measure),
+/// What can be named on the command line, where it is published, and what measures it.
+const PARTS: [(&str, Page, Measure); 11] = [
+    ("overhead", Page::Figures, overhead::measure),
+    ("list", Page::Figures, listing::measure),
+    ("driven", Page::Figures, driven::measure),
+    ("grammar", Page::Figures, grammar::measure),
+    ("counting", Page::Figures, counting::measure),
+    ("state", Page::Figures, state::measure),
+    ("status", Page::Figures, status::measure),
+    ("noise", Page::Figures, noise::measure),
+    ("replay", Page::Verdicts, verdicts::replay::measure),
+    ("engine", Page::Verdicts, verdicts::engine::measure),
+    ("live", Page::Verdicts, verdicts::live::measure),
 ];
 
 type Measure = fn(&Setting) -> Result<Vec<Figure>, Failure>;
@@ -65,6 +71,11 @@ impl Setting {
         self.short.map_or(full, |short| short.min(full))
     }
 
+    /// Whether it is only tried.
+    pub fn is_short(&self) -> bool {
+        self.short.is_some()
+    }
+
     /// Repetitions where `full` would count.
     pub fn repetitions(&self, full: usize, fewest: usize) -> usize {
         if self.short.is_some() { fewest } else { full }
@@ -76,6 +87,8 @@ impl Setting {
 struct Request {
     parts: Vec<&'static str>,
     short: Option<Duration>,
+    /// To be recorded instead of measuring anything.
+    record: Option<(Kernel, Condition)>,
 }
 
 impl Request {
@@ -87,6 +100,10 @@ impl Request {
                 // Cargo adds it.
                 "--bench" => {}
                 "--seconds" => request.short = Some(short(args.next().as_deref())?),
+                "record" => {
+                    let kernel = verdicts::kernels::kernel(&args.next().unwrap_or_default())?;
+                    request.record = Some((kernel, condition(&args.next().unwrap_or_default())?));
+                }
                 name => request.parts.push(part(name)?),
             }
         }
@@ -115,8 +132,14 @@ fn short(value: Option<&str>) -> Result<Duration, Failure> {
     Ok(seconds)
 }
 
+fn condition(name: &str) -> Result<Condition, Failure> {
+    Condition::ALL.into_iter().find(|condition| condition.name() == name).ok_or_else(|| {
+        Failure::usage(format!("there is no condition {name:?}")).hint("there are: quiet, build")
+    })
+}
+
 fn part(name: &str) -> Result<&'static str, Failure> {
-    let known = PARTS.map(|(known, _)| known);
+    let known = PARTS.map(|(known, ..)| known);
     known.into_iter().find(|known| *known == name).ok_or_else(|| {
         Failure::usage(format!("there is no figure {name:?}"))
             .hint(format!("there are: {}; --seconds N tries them without a record", known.join(", ")))
@@ -151,12 +174,16 @@ fn run() -> Result<bool, Failure> {
     let request = Request::parse(std::env::args().skip(1))?;
     start::build_fixtures_apart()?;
     let setting = Setting::new(request.short)?;
+    if let Some((kernel, condition)) = request.record {
+        verdicts::record::record(&setting, kernel, condition)?;
+        return Ok(true);
+    }
     let circumstances = Circumstances::now(request.command());
     let mut figures = Vec::new();
     let mut complete = true;
-    for (name, measure) in PARTS.into_iter().filter(|(name, _)| request.wants(name)) {
+    for (name, page, measure) in PARTS.into_iter().filter(|(name, ..)| request.wants(name)) {
         match measure(&setting) {
-            Ok(measured) => figures.extend(measured),
+            Ok(measured) => figures.extend(measured.into_iter().map(|figure| (page, figure))),
             Err(failure) => {
                 // After a signal the rest would fail alike.
                 setting.interrupt.check()?;
@@ -171,24 +198,30 @@ fn run() -> Result<bool, Failure> {
 
 /// The tables on standard output; and, for a run that counts, in files.
 ///
-/// The document is that of one complete run: a part of it would replace figures that were not measured.
+/// A page is that of one complete run: a part of it would replace figures that were not measured.
 fn publish(
     request: &Request,
     circumstances: &Circumstances,
-    figures: &[Figure],
+    figures: &[(Page, Figure)],
     complete: bool,
 ) -> Result<(), Failure> {
-    let tables = figures.iter().map(Figure::render).collect::<String>();
-    let _ = std::io::stdout().write_all(tables.as_bytes());
+    let tables = |wanted: Option<Page>| -> String {
+        let of = figures.iter().filter(|(page, _)| wanted.is_none_or(|wanted| wanted == *page));
+        of.map(|(_, figure)| figure.render()).collect()
+    };
+    let _ = std::io::stdout().write_all(tables(None).as_bytes());
     if request.short.is_some() {
         say("shortened, so nothing is recorded");
         return Ok(());
     }
-    let sha256 = circumstances.store_raw(figures)?;
-    if complete && request.parts.is_empty() {
-        circumstances.write_document(&sha256, &tables)
-    } else {
-        say("not all figures were measured, so the document stays as it is");
-        Ok(())
+    let sha256 = circumstances.store_raw(figures.iter().map(|(_, figure)| figure))?;
+    for page in [Page::Figures, Page::Verdicts] {
+        let whole = PARTS.iter().filter(|(_, own, _)| *own == page).all(|(name, ..)| request.wants(name));
+        if complete && whole {
+            circumstances.write(page, &sha256, &tables(Some(page)))?;
+        } else {
+            say(&format!("not all of its figures were measured, so {} stays as it is", page.document()));
+        }
     }
+    Ok(())
 }

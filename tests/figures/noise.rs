@@ -93,7 +93,7 @@ fn doctor() -> Result<Value, Failure> {
 }
 
 /// Does `work` while builds run, one after the other, and ends them.
-fn with_build<T>(folder: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+pub fn with_build<T>(folder: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let builds = scope.spawn(|| builds_until(&over, folder));

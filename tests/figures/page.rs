@@ -6,9 +6,50 @@ use cargo_perf_lab::git;
 use cargo_perf_lab::sys::{clock, files, host, kernel};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::fs;
 
-/// The document, relative to the repository.
-const DOCUMENT: &str = "docs/figures.md";
+/// Where figures are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// What the tool costs.
+    Figures,
+    /// Whether its verdicts are right: the method stands before them.
+    Verdicts,
+}
+
+impl Page {
+    /// The document, relative to the repository.
+    pub fn document(self) -> &'static str {
+        match self {
+            Self::Figures => "docs/figures.md",
+            Self::Verdicts => "docs/verdicts.md",
+        }
+    }
+
+    /// What stands before the figures.
+    fn before(self) -> Result<String, Failure> {
+        match self {
+            Self::Figures => Ok("# Figures\n".to_owned()),
+            Self::Verdicts => {
+                let text = fs::read_to_string(root().join(self.document()))
+                    .context(FailureKind::Environment, || "the method cannot be read".to_owned())?;
+                let method = text.split("\n## Figures\n").next().unwrap_or_default().trim_end();
+                Ok(format!("{method}\n\n## Figures\n"))
+            }
+        }
+    }
+
+    /// The tables, each one below the heading of the figures.
+    fn tables(self, tables: &str) -> String {
+        match self {
+            Self::Figures => tables.to_owned(),
+            Self::Verdicts => tables.replace("\n## ", "\n### "),
+        }
+    }
+}
+
+/// The bound of what others reach in the same run, which is no claim.
+pub const PEER: &str = "for comparison";
 
 /// One claim.
 #[derive(Debug)]
@@ -33,12 +74,17 @@ pub struct Figure {
 }
 
 impl Row {
-    fn render(&self) -> String {
+    /// The line of the table.
+    pub fn render(&self) -> String {
         format!("| {} | {} | {} | {} |\n", self.figure, self.value, self.bound, self.result())
     }
 
     fn result(&self) -> &'static str {
-        if self.met { "met" } else { "missed" }
+        match self.bound {
+            PEER => "–",
+            _ if self.met => "met",
+            _ => "missed",
+        }
     }
 }
 
@@ -81,13 +127,13 @@ impl Circumstances {
             date: clock::now_rfc3339(),
             machine: host::facts(),
             // The run before this one wrote the document, which makes no measured code differ.
-            head: git::head(root(), &root().join(DOCUMENT)),
+            head: git::head(root(), &root().join("docs")),
             command,
         }
     }
 
     /// Writes the raw data; the SHA-256 of what was written.
-    pub fn store_raw(&self, figures: &[Figure]) -> Result<String, Failure> {
+    pub fn store_raw<'f>(&self, figures: impl Iterator<Item = &'f Figure>) -> Result<String, Failure> {
         let what = || "the raw data cannot be written".to_owned();
         let document = json!({
             "schema": "cargo-perf/figures",
@@ -103,7 +149,7 @@ impl Circumstances {
             "commit": self.commit(),
             "tool": tool(),
             "command": self.command,
-            "figures": figures.iter().map(Figure::raw).collect::<Vec<_>>(),
+            "figures": figures.map(Figure::raw).collect::<Vec<_>>(),
         });
         let bytes = serde_json::to_vec_pretty(&document).context(FailureKind::Bug, what)?;
         let name = self.date.replace(':', "");
@@ -111,13 +157,13 @@ impl Circumstances {
         Ok(files::sha256_bytes(&bytes))
     }
 
-    /// Replaces the document.
-    pub fn write_document(&self, sha256: &str, tables: &str) -> Result<(), Failure> {
-        let head = self.head(sha256);
-        files::write_atomic(&root().join(DOCUMENT), format!("{head}{tables}").as_bytes())
+    /// Replaces the figures of a page.
+    pub fn write(&self, page: Page, sha256: &str, tables: &str) -> Result<(), Failure> {
+        let (before, facts, tables) = (page.before()?, self.facts(sha256), page.tables(tables));
+        files::write_atomic(&root().join(page.document()), format!("{before}{facts}{tables}").as_bytes())
     }
 
-    fn head(&self, sha256: &str) -> String {
+    fn facts(&self, sha256: &str) -> String {
         let facts = [
             ("date", self.date.clone()),
             ("machine", self.machine_class()),
@@ -126,8 +172,7 @@ impl Circumstances {
             ("command", format!("`{}`", self.command)),
             ("SHA-256 of the raw data", format!("`{sha256}`")),
         ];
-        let mut text =
-            "# Figures\n\nWritten by the command below, which measures everything again.\n\n".to_owned();
+        let mut text = "\nWritten by the command below, which measures everything again.\n\n".to_owned();
         for (name, value) in facts {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "- {name}: {value}");

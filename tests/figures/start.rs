@@ -104,6 +104,17 @@ pub fn timed(mut command: Command, interrupt: &Interrupt) -> Result<f64, Failure
     Ok(wall.as_secs_f64())
 }
 
+/// Runs a process to its end; what it wrote to standard output.
+pub fn output(mut command: Command, interrupt: &Interrupt) -> Result<String, Failure> {
+    interrupt.check()?;
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let output = command.output().context(FailureKind::Environment, || shown(&command))?;
+    interrupt.check()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    expect_success(output.status, &command, said.trim())?;
+    Ok(said)
+}
+
 /// Runs a process to its end and reads its accounts meanwhile.
 pub fn observed(mut command: Command, interrupt: &Interrupt) -> Result<Observed, Failure> {
     let what = || shown(&command);
