@@ -217,7 +217,7 @@ fn folders_that_vanish_while_it_measures_are_named() {
     };
     let mut running = compare(&[]).start();
     running.says("plan: ");
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    running.keeps("bench-1/pairs.jsonl");
     fs::remove_dir_all(&sides).expect("the folder can be removed");
     let pid = running.pid();
     let ended = running.end();
@@ -272,7 +272,7 @@ fn a_killed_comparison_leaves_nothing_that_hinders_the_next() {
     let told = Told::of("a=10", "a=11");
     let mut first = told.compare(&["--no-wait"]).start();
     first.says("plan: ");
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    first.keeps("bench-1/pairs.jsonl");
     first.signal(Signal::KILL);
     assert_eq!(first.end().killed_by(), Some(9));
     // What it had started goes with it, or is ended by the next.

@@ -27,7 +27,7 @@ const SEED: &str = "--seed=5";
 fn interrupted(told: &Told, signal: Signal) -> PathBuf {
     let mut running = told.compare(&[SEED]).start();
     running.says("seems to have changed");
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    running.keeps("bench-1/confirmation/pairs.jsonl");
     running.signal(signal);
     let pid = running.pid();
     let ended = running.end();

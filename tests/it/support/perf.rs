@@ -179,10 +179,15 @@ impl Running<'_> {
 
     /// Waits until a fork has been measured, and returns the record of forks.
     pub fn measures(&mut self) -> PathBuf {
+        self.keeps("bench-1/forks.jsonl")
+    }
+
+    /// Waits until something is kept in `record` of the folder of its run, and returns the file.
+    pub fn keeps(&mut self, record: &str) -> PathBuf {
         let pid = self.pid();
-        let record = || Some(run_folder_of(pid)?.join("bench-1/forks.jsonl")).filter(|file| file.is_file());
-        self.until("a measured fork", || record().is_some());
-        record().expect("seen above")
+        let file = || Some(run_folder_of(pid)?.join(record)).filter(|file| file.is_file());
+        self.until(record, || file().is_some());
+        file().expect("seen above")
     }
 
     fn until(&mut self, what: &str, mut done: impl FnMut() -> bool) {
