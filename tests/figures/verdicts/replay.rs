@@ -90,9 +90,10 @@ fn expect_published(rows: &[Row]) -> Result<(), Failure> {
 fn judge_all(trace: &Trace, kernel: Kernel, drawn: usize) -> Tally {
     let mut tally = Tally { drawn, ..Tally::default() };
     let planted = (f64::from(kernel.planted) / 100.0).ln_1p();
+    let rounds = SERIES_S.map(|seconds| trace.rounds_of(seconds));
     for seed in 1..=drawn as u64 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let series = draw(trace, &mut random);
+        let series = draw(&trace.rounds, rounds, &mut random);
         let same = judge(&series, 1);
         tally.same_changed += usize::from(same.first.verdict.is_change());
         tally.same_confirmed += usize::from(same.said.verdict.is_change());
@@ -112,16 +113,15 @@ fn judge_all(trace: &Trace, kernel: Kernel, drawn: usize) -> Tally {
 }
 
 /// Two series, one right after the other: each is half of the rounds of its stretch of the recording, in their order.
-fn draw<'t>(trace: &'t Trace, random: &mut fastrand::Rng) -> [Vec<&'t Round>; 2] {
-    let rounds = SERIES_S.map(|seconds| trace.rounds_of(seconds));
+fn draw<'t>(all: &'t [Round], rounds: [usize; 2], random: &mut fastrand::Rng) -> [Vec<&'t Round>; 2] {
     let whole = 2 * rounds.iter().sum::<usize>();
-    let mut start = random.usize(0..=trace.rounds.len().saturating_sub(whole));
+    let mut start = random.usize(0..=all.len().saturating_sub(whole));
     rounds.map(|rounds| {
-        let end = (start + 2 * rounds).min(trace.rounds.len());
+        let end = (start + 2 * rounds).min(all.len());
         let mut chosen = random.choose_multiple(start..end, rounds);
         chosen.sort_unstable();
         start = end;
-        chosen.into_iter().map(|at| &trace.rounds[at]).collect()
+        chosen.into_iter().map(|at| &all[at]).collect()
     })
 }
 
