@@ -280,9 +280,9 @@ impl Job<'_> {
         for (index, entry) in self.entries.iter().enumerate() {
             let folder = place.folder.join(format!("bench-{}", index + 1));
             let series = lab.measure(entry, &measuring.demand, &place.slot, &folder);
-            benches.push(series.map_err(|failure| {
-                workplace::with_kept(failure, "forks", &folder.join("forks.jsonl"), root)
-            })?);
+            benches.push(
+                series.map_err(|failure| workplace::with_kept(failure, &folder.join("forks.jsonl"), root))?,
+            );
         }
         let within = self.request.within.as_ref();
         let tree = within.map(|within| within.tree(self.session, lab.interrupt)).transpose()?;

@@ -15,6 +15,9 @@ use crate::sys::interrupt::Interrupt;
 use crate::sys::slot::{Holder, Patience, Slot};
 use std::path::{Path, PathBuf};
 
+/// Where traces of runs are, below everything else that can be made anew.
+const RUNS: &str = "runs";
+
 /// Where and under which name something is measured.
 #[derive(Debug)]
 pub struct Workplace {
@@ -37,10 +40,10 @@ impl Workplace {
         (command, entry): (&str, &Entry),
         patience: Patience,
     ) -> Result<Self, Failure> {
-        let target = target(session, workspace);
+        let perf = artefacts(session, workspace);
         // Where cargo has not made the folder, nothing else says that it holds no sources.
-        files::mark_as_cache(&target.join("perf"))?;
-        let runs = runs(session, workspace);
+        files::mark_as_cache(&perf)?;
+        let runs = perf.join(RUNS);
         files::forget_unused(&runs, files::UNUSED);
         let run = global.run_id();
         let folder = runs.join(&run);
@@ -113,12 +116,14 @@ pub fn take_machine(
 
 /// The folder of the folders of all runs.
 pub fn runs(session: &Session, workspace: Option<&Workspace>) -> PathBuf {
-    target(session, workspace).join("perf/runs")
+    artefacts(session, workspace).join(RUNS)
 }
 
-fn target(session: &Session, workspace: Option<&Workspace>) -> PathBuf {
-    workspace
-        .map_or_else(|| target_without_cargo(&session.layout.root), |found| found.target_directory.clone())
+/// The folder of everything that is made here and can be made anew.
+fn artefacts(session: &Session, workspace: Option<&Workspace>) -> PathBuf {
+    let target = workspace
+        .map_or_else(|| target_without_cargo(&session.layout.root), |found| found.target_directory.clone());
+    target.join("perf")
 }
 
 /// Where traces go when there is no workspace to say so.
@@ -142,10 +147,10 @@ pub fn probe(lab: &mut Lab<'_>, noise_accepted: bool) -> Result<String, Failure>
     }
 }
 
-/// Whatever was measured before a failure is named, so that nothing is lost: `what` is in `record`.
-pub fn with_kept(failure: Failure, what: &str, record: &Path, root: &Path) -> Failure {
+/// Forks that were measured before a failure are named, so that nothing is lost: they are in `record`.
+pub fn with_kept(failure: Failure, record: &Path, root: &Path) -> Failure {
     if failure.hint.is_some() || !record.exists() {
         return failure;
     }
-    failure.hint(format!("the {what} measured so far are kept in {}", files::relative(record, root)))
+    failure.hint(format!("the forks measured so far are kept in {}", files::relative(record, root)))
 }

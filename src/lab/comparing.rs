@@ -5,16 +5,13 @@ use super::Lab;
 use super::contest::{Contest, Course, Goal};
 use super::intent::{Intent, Question};
 use super::pairing::Pairing;
-use super::side::executable_of;
 use crate::failure::Failure;
 use crate::model::bench::{HarnessKind, Precision};
 use crate::model::comparison::{ComparedBench, Sides};
 use crate::model::event::Event;
-use crate::model::metric::MetricSpec;
 use crate::model::verdict::{Terms, ViewName};
 use crate::stats::comparison::Needs;
 use crate::stats::judging::judge_benches;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -168,28 +165,23 @@ impl<'a> Contestant<'a> {
     }
 
     fn record(&mut self, view: Option<ViewName>) -> Result<ComparedBench, Failure> {
-        let Sides { base, candidate } = self.contest.entries;
-        let benchmark = &candidate.benchmark;
+        let benchmark = &self.contest.entries.candidate.benchmark;
         let precision = benchmark.harness.precision();
         Ok(ComparedBench {
             bench: benchmark.name.clone(),
             harness: benchmark.harness,
             precision,
-            executable_sha256: Sides { base: executable_of(base), candidate: executable_of(candidate) },
+            executable_sha256: self.contest.executables(),
             source_differs: self.contest.source_differs,
             unit: self.first.unit().map(str::to_owned),
             accounting: self.first.accounting(),
             view: view.unwrap_or_else(|| usual_view(benchmark.harness, precision)),
-            metrics: self.declared(),
+            metrics: self.contest.declared(),
             plan: self.first.plan(),
             series: self.first.series()?,
             confirmation: self.second.as_mut().map(Pairing::series).transpose()?,
             verdicts: Vec::new(),
         })
-    }
-
-    fn declared(&self) -> BTreeMap<String, MetricSpec> {
-        super::metrics::declared(self.contest.entries.candidate, self.contest.demand)
     }
 }
 

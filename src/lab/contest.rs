@@ -5,17 +5,20 @@ use super::catalogue::{Entry, Program};
 use super::demand::Demand;
 use super::fork::ForkOrder;
 use super::measure::plan_after;
-use super::metrics::expect_declared;
+use super::metrics::{declared, expect_declared};
 use super::observe::Watch;
 use super::plan::Plan;
 use super::program::Job;
+use super::side::executable_of;
 use crate::bench::contract::RunMode;
 use crate::failure::Failure;
 use crate::model::bench::HarnessKind;
 use crate::model::comparison::{SideName, Sides};
 use crate::model::event::Event;
+use crate::model::metric::MetricSpec;
 use crate::sys::slot::Slot;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Fewer pairs cannot reach 1 % with room for what is looked at more than once.
@@ -34,6 +37,18 @@ pub struct Contest<'a> {
     pub folder: &'a Path,
     /// Whether the source of the bench itself differs between the sides.
     pub source_differs: bool,
+}
+
+impl Contest<'_> {
+    /// What runs each side: equal hashes are the same program.
+    pub fn executables(&self) -> Sides<Option<String>> {
+        self.entries.map(executable_of)
+    }
+
+    /// What is declared of the metrics that the benchmark computes itself, by name.
+    pub fn declared(&self) -> BTreeMap<String, MetricSpec> {
+        declared(self.entries.candidate, self.demand)
+    }
 }
 
 /// How forks of both sides are measured: alike.

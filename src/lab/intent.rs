@@ -2,8 +2,6 @@
 
 use super::comparing::Comparing;
 use super::contest::{Contest, Course};
-use super::metrics::declared;
-use super::side::executable_of;
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::bench::BenchName;
 use crate::model::comparison::Sides;
@@ -87,11 +85,10 @@ impl Question {
 
 impl Bench {
     fn of(contest: &Contest<'_>) -> Self {
-        let Sides { base, candidate } = contest.entries;
         Self {
-            name: candidate.benchmark.name.clone(),
-            executables: Sides { base: executable_of(base), candidate: executable_of(candidate) },
-            metrics: declared(candidate, contest.demand),
+            name: contest.entries.candidate.benchmark.name.clone(),
+            executables: contest.executables(),
+            metrics: contest.declared(),
         }
     }
 }

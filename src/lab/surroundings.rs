@@ -21,10 +21,9 @@ pub fn notes(work_tree: &Path, checkouts: &Sides<PathBuf>) -> Vec<String> {
     notes.extend(configuration_above(work_tree, &checkouts.base, home.as_deref()).map(|path| {
         format!("{} holds above the repository only, so neither side is built with it", path.display())
     }));
-    let chosen = env::var(CHOSEN).ok();
+    let Ok(chosen) = env::var(CHOSEN) else { return notes };
     for side in SideName::BOTH {
-        let asked = chosen.as_deref().and_then(|chosen| other_toolchain(checkouts.of(side), chosen));
-        notes.extend(asked.zip(chosen.as_deref()).map(|((file, channel), chosen)| {
+        notes.extend(other_toolchain(checkouts.of(side), &chosen).map(|(file, channel)| {
             format!(
                 "{}: {file} asks for the toolchain {channel}, and it is built with {chosen} as the other side is",
                 side.name()
