@@ -180,7 +180,8 @@ impl Lab<'_> {
         watch: &mut Watch,
     ) -> Result<Ended, Failure> {
         files::make_room(&order.report_file())?;
-        let invocation = contract::with_report(invocation, &order.report_file());
+        let copy = order.prepared.own_copy(&order.log)?;
+        let invocation = copy.start(contract::with_report(invocation, &order.report_file()));
         let mut watched = Watched { inner: companion, watch };
         execute(&invocation, Purpose::Measure(slot), &mut watched, self.interrupt)
     }

@@ -7,6 +7,7 @@ use super::demand::Demand;
 use super::fork::expect_success;
 use super::metrics::{MetricRuns, declared, expect_declared};
 use super::observe::{Mark, Watch, Watched};
+use super::prepared::OwnCopy;
 use super::series::{LEAST_ACTIVE_S, noise_of, nothing_computed};
 use super::traces::keep_line;
 use crate::bench::contract::{self, RunMode};
@@ -153,6 +154,8 @@ impl Lab<'_> {
         files::make_room(&report)?;
         invocation = contract::with_report(invocation, &report);
         invocation.deadline = Some(self.timeout.unwrap_or_else(|| patience(mode)));
+        let copy = job.own_copy(&log)?;
+        invocation = copy.iter().fold(invocation, |invocation, copy| copy.start(invocation));
         let mark = Mark::now();
         let mut heard = Heard {
             printed: Printed::default(),
@@ -226,6 +229,14 @@ impl Job<'_> {
                 let invocation = Invocation::new(&external.argv, &external.directory, output);
                 contract::without_daemon(invocation.envs(&external.env))
             }
+        }
+    }
+
+    /// The copy of an executable for one run; none of a command.
+    fn own_copy(&self, log: &Path) -> Result<Option<OwnCopy>, Failure> {
+        match &self.entry.program {
+            Program::Bench(prepared) => prepared.own_copy(log).map(Some),
+            Program::External(_) => Ok(None),
         }
     }
 

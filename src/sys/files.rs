@@ -8,13 +8,16 @@ use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
 
 /// How long traces of runs and copies of executables are kept after their last use.
 pub const UNUSED: Duration = Duration::from_secs(30 * 86_400);
+
+/// Bytes that are read before they are written when a file is copied.
+const COPIED_AT_ONCE: usize = 1 << 20;
 
 /// How the names of temporary files begin and end; between them are random letters and digits.
 const TEMPORARY: (&str, &str) = (".cargo-perf-", ".tmp");
@@ -313,6 +316,36 @@ pub fn keep_executable(original: &Path, folder: &Path) -> Result<(PathBuf, Strin
     Ok((copy, hash))
 }
 
+/// Writes the bytes and permissions of `original` to `copy`, replacing what is there.
+///
+/// Byte by byte, where `fs::copy` may let both files share their blocks: then the first to run the copy would wait for
+/// the disk.
+///
+/// # Errors
+/// `Environment` when the one cannot be read or the other not be written.
+pub fn write_copy(original: &Path, copy: &Path) -> Result<(), Failure> {
+    let what = || format!("{} cannot be copied to {}", original.display(), copy.display());
+    let mut from = File::open(original).context(FailureKind::Environment, what)?;
+    let permissions = from.metadata().context(FailureKind::Environment, what)?.permissions();
+    if copy.exists() {
+        // A process that was left behind may still run it; it keeps the old file.
+        fs::remove_file(copy).context(FailureKind::Environment, what)?;
+    }
+    let mut to = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(permissions.mode())
+        .open(copy)
+        .context(FailureKind::Environment, what)?;
+    let mut buffer = vec![0; COPIED_AT_ONCE];
+    loop {
+        match from.read(&mut buffer).context(FailureKind::Environment, what)? {
+            0 => return Ok(()),
+            count => to.write_all(&buffer[..count]).context(FailureKind::Environment, what)?,
+        }
+    }
+}
+
 /// Removes the folders directly below `folder` that have not been used for `age`. What cannot be
 /// removed stays until the next time.
 pub fn forget_unused(folder: &Path, age: Duration) {
@@ -352,7 +385,6 @@ pub fn relative(path: &Path, root: &Path) -> String {
 
 /// Temporary files are private; results are for everyone who may read the folder.
 fn make_readable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
     file.set_permissions(fs::Permissions::from_mode(0o644))
 }
 
@@ -478,5 +510,18 @@ mod tests {
         File::options().append(true).open(&original).expect("opened").write_all(b"x").expect("changed");
         let (second, other) = keep_executable(&original, &kept).expect("kept");
         assert!(second != first && other != hash && first.exists());
+    }
+
+    #[test]
+    fn a_written_copy_is_a_file_of_its_own_that_replaces_what_was_there() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [original, copy] = ["bench", "copy"].map(|name| folder.path().join(name));
+        fs::copy("/proc/self/exe", &original).expect("copied");
+        File::create(&copy).expect("something in its place");
+        write_copy(&original, &copy).expect("written");
+        let [of_original, of_copy] = [&original, &copy].map(|path| fs::metadata(path).expect("its data"));
+        assert_eq!(fs::read(&original).expect("read"), fs::read(&copy).expect("read"));
+        assert_eq!(of_original.permissions().mode() & 0o700, of_copy.permissions().mode() & 0o700);
+        assert_ne!(of_original.ino(), of_copy.ino());
     }
 }

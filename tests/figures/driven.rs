@@ -180,7 +180,9 @@ impl Sides<'_> {
         let report = self.log("hand", number).with_extension("report.json");
         let invocation = contract::with_report(arguments::connect(invocation, &home, None), &report)
             .env(RUN_VARIABLE, self.slot.run());
-        start::timed(start::by_hand(&invocation), &self.setting.interrupt)?;
+        // And a file of its own, because what lies where in memory differs between files.
+        let copy = self.prepared.own_copy(&self.log("hand", number))?;
+        start::timed(start::by_hand(&copy.start(invocation)), &self.setting.interrupt)?;
         let reading = files::read(&home, id)?;
         fs::remove_dir_all(&home).context(FailureKind::Environment, || "samples stay behind".to_owned())?;
         low_end(reading)

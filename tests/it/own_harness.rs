@@ -2,10 +2,14 @@
 
 use crate::harness_kinds::{baseline, stored_series};
 use crate::support::perf::clean;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Sandbox, run_folders};
+use crate::support::traces::snapshot;
 use crate::support::{machine, repository, target_folder, trials};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 pub fn trials() -> Vec<Trial> {
@@ -15,6 +19,8 @@ pub fn trials() -> Vec<Trial> {
         a_main_on_the_harness_has_samples_and_no_runs,
         a_criterion_bench_on_the_harness_counts_its_allocations,
         a_main_on_the_harness_refuses_a_program_of_another_protocol,
+        each_process_that_measures_runs_a_copy_of_its_own,
+        a_failed_process_leaves_no_copy_of_its_executable,
     ]
 }
 
@@ -114,4 +120,51 @@ fn a_main_on_the_harness_refuses_a_program_of_another_protocol() {
         assert!(said.contains(remedy), "{said}");
         assert!(!String::from_utf8_lossy(&output.stdout).contains("PERF_METRICS"));
     }
+}
+
+/// Says where its executable is and measures in the way that `main` ends with.
+fn telling_where(end: &str) -> Sandbox {
+    let sandbox = own_harness();
+    let begin = r#"fn main() { eprintln!("{}", std::env::current_exe().unwrap().display()); "#;
+    sandbox.write("benches/program.rs", &format!("{begin}{end} }}\n"));
+    sandbox.commit_all();
+    sandbox
+}
+
+/// Each standard error in the newest run folder.
+fn said_in(folder: &Path) -> Vec<String> {
+    let names = snapshot(folder).into_keys();
+    let streams = names.filter(|name| name.extension().is_some_and(|kind| kind == "stderr"));
+    streams.map(|name| fs::read_to_string(folder.join(name)).expect("text").trim().to_owned()).collect()
+}
+
+fn each_process_that_measures_runs_a_copy_of_its_own() {
+    let _machine = machine();
+    let sandbox = telling_where(
+        "let mut run = perf_harness::Run::from_env().unwrap(); run.measure(|| own_harness::boxes(9)); \
+         run.finish().unwrap();",
+    );
+    let before = run_folders();
+    sandbox.long_baseline("v1", "program", "3").succeeds();
+    let run = run_folders().difference(&before).next().expect("a run folder").clone();
+    let said = said_in(&run);
+    let own: BTreeSet<&Path> = said.iter().map(Path::new).collect();
+    assert!(own.len() > 2 && own.len() == said.len(), "one executable for each process: {said:?}");
+    let lengths: BTreeSet<usize> =
+        said.iter().filter(|path| path.contains("fork-")).map(String::len).collect();
+    assert_eq!(lengths.len(), 1, "paths of equal length: {said:?}");
+    for path in own {
+        assert!(path.starts_with(&run) && !path.parent().expect("a folder").exists(), "{}", path.display());
+    }
+}
+
+fn a_failed_process_leaves_no_copy_of_its_executable() {
+    let _machine = machine();
+    let sandbox = telling_where("std::process::exit(3)");
+    let before = run_folders();
+    baseline(&sandbox, "own-harness", "program").fails(7, "exited with code 3", "its output is in");
+    let run = run_folders().difference(&before).next().expect("a run folder").clone();
+    let said = said_in(&run);
+    assert_eq!(said.len(), 1);
+    assert!(!Path::new(&said[0]).parent().expect("a folder").exists(), "{said:?}");
 }
