@@ -1,11 +1,11 @@
 //! State that cannot be written or must not be, found before anything is built or measured.
 
+use crate::support::mounts::{NO_MOUNT, mounting};
 use crate::support::sandbox::Sandbox;
 use crate::support::{Outcome, machine, skip, trials};
 use libtest_mimic::Trial;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
 use std::time::Duration;
 
 pub fn trials() -> Vec<Trial> {
@@ -59,25 +59,13 @@ fn a_state_folder_that_the_system_refuses_is_found_before_the_build() {
     assert!(refused.wall < QUICKLY, "{refused:#?}");
 }
 
-/// The words that start a program in a mount namespace of its own, behind the script `mount`.
-fn mounting<'w>(sandbox: &Sandbox, mount: &'w str) -> Option<Vec<&'w str>> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if !std::env::split_paths(&path).any(|folder| folder.join("unshare").is_file()) {
-        return None;
-    }
-    let ways = [&["unshare", "-m"][..], &["unshare", "-rm"]];
-    ways.iter()
-        .map(|unshare| [unshare, &["sh", "-ec", mount, "sh"][..]].concat())
-        .find(|words| sandbox.perf_through(words, ["--version"]).stderr(Stdio::null()).run().status.success())
-}
-
 /// Measures into a state folder that `mount` has made unfit; `None` where nothing can be mounted.
 fn refused_when_mounted(mount: &str, cause: &str) -> Option<()> {
     let sandbox = Sandbox::of("misbehaving");
     let state = sandbox.aside.join("state");
     fs::create_dir(&state).expect("the folder can be made");
     let mount = mount.replace("FOLDER", &state.display().to_string());
-    let words = mounting(&sandbox, &mount)?;
+    let words = mounting(&mount)?;
     let measuring = ["baseline", "v1", "--filter=well_behaved", "--approve-short=a test", "--duration=0.2"];
     let perf = sandbox.perf_through(&words, measuring).env("AI_STATE_DIR", &state).unbuilt();
     let refused = perf.fails(8, cause, "--state-dir");
@@ -85,8 +73,6 @@ fn refused_when_mounted(mount: &str, cause: &str) -> Option<()> {
     assert!(refused.wall < QUICKLY, "{refused:#?}");
     Some(())
 }
-
-const NO_MOUNT: &str = "nothing can be mounted here, with or without a user namespace (unshare -m)";
 
 fn a_read_only_state_folder_is_found_before_the_build() -> Outcome {
     let mount = "mount -t tmpfs -o ro none FOLDER; exec \"$@\"";

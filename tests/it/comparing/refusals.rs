@@ -2,10 +2,11 @@
 
 use super::{Told, branch, head};
 use crate::support::cases::command;
+use crate::support::mounts::{NO_MOUNT, mounting};
 use crate::support::perf::Perf;
 use crate::support::sandbox::{self, NOISY, Sandbox};
 use crate::support::traces;
-use crate::support::{machine, trials};
+use crate::support::{Outcome, machine, skip, trials};
 use git2::{IndexEntry, IndexTime, Repository, Signature};
 use libtest_mimic::Trial;
 use rustix::process::Signal;
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         a_patch_that_cannot_be_applied_is_refused,
         a_baseline_of_sources_in_no_commit_is_refused,
         a_folder_inside_the_repository_is_refused,
+        a_disk_without_room_for_two_builds_is_refused,
         a_side_that_does_not_build_is_named,
         a_lock_file_out_of_date_is_refused_with_the_flag_that_helps,
         a_dependency_outside_the_repository_is_refused,
@@ -102,6 +104,20 @@ fn a_folder_inside_the_repository_is_refused() {
         "--worktree-dir",
     );
     refused(told.compare(&["--worktree-dir=/proc/sides"]), 8, "cannot be made", "--worktree-dir");
+}
+
+fn a_disk_without_room_for_two_builds_is_refused() -> Outcome {
+    let told = Told::of("a=10", "a=9");
+    let small = told.0.aside.join("small");
+    fs::create_dir(&small).expect("the folder can be made");
+    let mount = format!("mount -t tmpfs -o size=1m none {}; exec \"$@\"", small.display());
+    let Some(words) = mounting(&mount) else {
+        return skip("a_disk_without_room_for_two_builds_is_refused", NO_MOUNT);
+    };
+    let compare = ["compare", "--command", "true", "--worktree-dir", small.to_str().expect("text")];
+    let perf = told.0.perf_through(&words, compare);
+    refused(perf, 8, "MB free, and two builds need at least 500 MB", "larger disk");
+    Ok(())
 }
 
 fn a_side_that_does_not_build_is_named() {

@@ -1,6 +1,7 @@
 //! What the tests stand on: sandboxes, runs of the program, and what can be told from its traces.
 
 pub mod cases;
+pub mod mounts;
 pub mod perf;
 pub mod sandbox;
 pub mod tools;

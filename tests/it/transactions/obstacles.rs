@@ -5,6 +5,7 @@
 
 use super::writer::{FILES, change, killed_at, place, points, run, was_killed, writer, writer_through};
 use super::{NO_POINTS, SOON, copy, folder, tree};
+use crate::support::mounts::{NO_MOUNT, mounting};
 use crate::support::{Outcome, skip, trials};
 use cargo_perf_lab::failure::{Failure, FailureKind};
 use cargo_perf_lab::store::transaction::{Change, Guard, peek};
@@ -30,18 +31,6 @@ pub fn trials() -> Vec<Trial> {
 }
 
 const JOURNAL: &str = ".journal.json";
-const NO_MOUNT: &str = "nothing can be mounted here, with or without a user namespace (unshare -m)";
-
-/// The words that start a program in a mount namespace of its own, behind the script `mount`.
-fn mounting(mount: &str) -> Option<Vec<&str>> {
-    let ways = [&["unshare", "-m"][..], &["unshare", "-rm"]];
-    let words = |unshare: &&[&'static str]| [unshare, &["sh", "-ec", mount, "sh"][..]].concat();
-    ways.iter().map(words).find(|words| {
-        let mut command = std::process::Command::new(words[0]);
-        command.args(&words[1..]).arg("true").stderr(std::process::Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    })
-}
 
 fn s27_s30_a_full_disk_changes_nothing() -> Outcome {
     let (outer, perf) = folder();
