@@ -5,7 +5,7 @@ use super::catalogue::Entry;
 use super::demand::Demand;
 use super::observe::{Mark, Watch, Watched};
 use super::plan;
-use super::prepared::Prepared;
+use super::prepared::{OwnCopy, Prepared};
 use crate::bench::contract::RunMode;
 use crate::bench::criterion::arguments::{self, Dialect};
 use crate::bench::criterion::conversation::{Announced, Conversation};
@@ -95,10 +95,12 @@ impl Lab<'_> {
         slot: &Slot,
         watch: &mut Watch,
     ) -> Result<ForkResult, Failure> {
+        // Before anything is watched: what is written for it is not what the machine did while it ran.
+        let copy = order.prepared.own_copy(&order.log)?;
         let mark = Mark::now();
         let (told, ended) = match order.entry.benchmark.harness {
-            HarnessKind::Criterion => self.criterion_fork(order, slot, watch)?,
-            _ => self.printing_fork(order, slot, watch)?,
+            HarnessKind::Criterion => self.criterion_fork(order, &copy, slot, watch)?,
+            _ => self.printing_fork(order, &copy, slot, watch)?,
         };
         let evidence = mark.evidence(&ended);
         watch.look();
@@ -108,6 +110,7 @@ impl Lab<'_> {
     fn criterion_fork(
         &mut self,
         order: &ForkOrder<'_>,
+        copy: &OwnCopy,
         slot: &Slot,
         watch: &mut Watch,
     ) -> Result<(Told, Ended), Failure> {
@@ -116,7 +119,7 @@ impl Lab<'_> {
         let home = criterion_home(&order.log, order.number);
         let mut conversation = Conversation::open(order.stop_above)?;
         let dialect = Dialect::of(benchmark.harness_version.as_deref());
-        let invocation = order.invocation(arguments::measure(id, order.request, dialect));
+        let invocation = order.invocation(copy, arguments::measure(id, order.request, dialect));
         let invocation = arguments::connect(contract::silent(invocation), &home, Some(conversation.port()?));
         let ended = self.watched(order, invocation, slot, &mut conversation, watch)?;
         let heard = conversation.into_heard();
@@ -138,6 +141,7 @@ impl Lab<'_> {
     fn printing_fork(
         &mut self,
         order: &ForkOrder<'_>,
+        copy: &OwnCopy,
         slot: &Slot,
         watch: &mut Watch,
     ) -> Result<(Told, Ended), Failure> {
@@ -147,12 +151,12 @@ impl Lab<'_> {
         let mode = RunMode::Duration { measured: request.measured, warm_up: Some(request.warm_up) };
         let invocation = match kind {
             HarnessKind::Divan => {
-                contract::silent(divan::settled(order.invocation(divan::measure(id, request))))
+                contract::silent(divan::settled(order.invocation(copy, divan::measure(id, request))))
             }
             HarnessKind::Libtest => {
-                contract::silent(libtest::settled(order.invocation(libtest::measure(id))))
+                contract::silent(libtest::settled(order.invocation(copy, libtest::measure(id))))
             }
-            _ => contract::ask(order.invocation(Vec::new()), mode, order.parameter),
+            _ => contract::ask(order.invocation(copy, Vec::new()), mode, order.parameter),
         };
         let ended = self.watched(order, invocation, slot, &mut Alone, watch)?;
         let mut told = Told { report: order.report(&ended)?, ..Told::default() };
@@ -180,8 +184,7 @@ impl Lab<'_> {
         watch: &mut Watch,
     ) -> Result<Ended, Failure> {
         files::make_room(&order.report_file())?;
-        let copy = order.prepared.own_copy(&order.log)?;
-        let invocation = copy.start(contract::with_report(invocation, &order.report_file()));
+        let invocation = contract::with_report(invocation, &order.report_file());
         let mut watched = Watched { inner: companion, watch };
         execute(&invocation, Purpose::Measure(slot), &mut watched, self.interrupt)
     }
@@ -210,9 +213,9 @@ impl<'a> ForkOrder<'a> {
         }
     }
 
-    fn invocation(&self, arguments: Vec<std::ffi::OsString>) -> Invocation {
+    fn invocation(&self, copy: &OwnCopy, arguments: Vec<std::ffi::OsString>) -> Invocation {
         let output = Output::Recorded { log: self.log.clone(), log_limit: self.log_limit };
-        let mut invocation = self.prepared.invocation(arguments, output);
+        let mut invocation = copy.start(self.prepared.invocation(arguments, output));
         invocation.deadline = Some(self.deadline);
         invocation
     }

@@ -155,7 +155,9 @@ impl Lab<'_> {
         invocation = contract::with_report(invocation, &report);
         invocation.deadline = Some(self.timeout.unwrap_or_else(|| patience(mode)));
         let copy = job.own_copy(&log)?;
-        invocation = copy.iter().fold(invocation, |invocation, copy| copy.start(invocation));
+        if let Some(copy) = &copy {
+            invocation = copy.start(invocation);
+        }
         let mark = Mark::now();
         let mut heard = Heard {
             printed: Printed::default(),
