@@ -2,7 +2,7 @@
 
 use super::arguments::Global;
 use super::asked::BenchArgs;
-use super::choosing::{self, Chosen};
+use super::choosing::Chosen;
 use super::detach;
 use super::emit::Printer;
 use super::investigating::{self, InvestigationArgs};
@@ -136,11 +136,7 @@ pub fn run(
 ) -> Result<Reply, Failure> {
     let session = Session::open(global)?;
     let mut request = args.request(global, &session)?;
-    let shown = printer.shares_stderr();
-    let flags = request.chosen.flags.clone();
-    let timeout = request.bench.measuring.timeout.or(session.config.defaults.timeout);
-    let mut lab = Lab::new(session.cwd.clone(), flags, timeout, shown, interrupt, printer)?;
-    choosing::warn(&mut lab, &session);
+    let mut lab = request.chosen.lab(&session, request.bench.measuring.timeout, interrupt, printer)?;
     // What cannot be stored is found out before anything is built, or even asked of cargo.
     if let Some(label) = &request.label {
         baselines::prove_storable(&session.layout, label)?;

@@ -1,6 +1,7 @@
 //! Which benchmarks a command means: cargo's benches, external benchmarks, or both.
 
 use super::arguments::{CargoArgs, Choice, Global};
+use super::emit::Printer;
 use super::session::Session;
 use crate::bench::discover::Workspace;
 use crate::bench::selection::{CargoFlags, Selection};
@@ -9,6 +10,8 @@ use crate::lab::catalogue::{Catalogue, Entry};
 use crate::lab::{Lab, externals};
 use crate::model::event::Event;
 use crate::model::external::External;
+use crate::sys::interrupt::Interrupt;
+use std::time::Duration;
 
 /// What was chosen, with the defaults of the configuration.
 #[derive(Debug)]
@@ -57,6 +60,27 @@ impl Chosen {
         Ok(Self { selection, flags, externals })
     }
 
+    /// The laboratory in which it is measured; a `timeout` of each process that was given wins over the configuration.
+    /// Says what the session found that the user may not expect.
+    ///
+    /// # Errors
+    /// `Environment` when no temporary folder can be made.
+    pub fn lab<'a>(
+        &self,
+        session: &Session,
+        timeout: Option<Duration>,
+        interrupt: &'a Interrupt,
+        printer: &'a mut Printer,
+    ) -> Result<Lab<'a>, Failure> {
+        let (cwd, flags, shown) = (session.cwd.clone(), self.flags.clone(), printer.shares_stderr());
+        let timeout = timeout.or(session.config.defaults.timeout);
+        let mut lab = Lab::new(cwd, flags, timeout, shown, interrupt, printer)?;
+        if let Some(warning) = &session.layout.warning {
+            lab.report(Event::Warning { text: warning.clone() });
+        }
+        Ok(lab)
+    }
+
     /// Whether nothing but external benchmarks can be meant, so that cargo need not be asked.
     pub fn is_external(&self, session: &Session) -> bool {
         let named = self.selection.filter.as_deref();
@@ -93,12 +117,5 @@ impl Chosen {
         };
         catalogue.entries.extend(self.externals.iter().cloned().map(Entry::external));
         Ok(catalogue)
-    }
-}
-
-/// Says what the session found that the user may not expect.
-pub fn warn(lab: &mut Lab<'_>, session: &Session) {
-    if let Some(warning) = &session.layout.warning {
-        lab.report(Event::Warning { text: warning.clone() });
     }
 }

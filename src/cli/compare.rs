@@ -2,7 +2,7 @@
 
 use super::arguments::Global;
 use super::asked::BenchArgs;
-use super::choosing::{self, Chosen};
+use super::choosing::Chosen;
 use super::emit::Printer;
 use super::interrupted::{self, Interrupted};
 use super::measuring::Measuring;
@@ -91,11 +91,7 @@ pub fn run(
 ) -> Result<Reply, Failure> {
     let session = Session::open(global)?;
     let mut request = Request::new(args, global, &session, interrupt)?;
-    let shown = printer.shares_stderr();
-    let flags = request.chosen.flags.clone();
-    let timeout = args.bench.measuring.timeout.or(session.config.defaults.timeout);
-    let mut lab = Lab::new(session.cwd.clone(), flags, timeout, shown, interrupt, printer)?;
-    choosing::warn(&mut lab, &session);
+    let mut lab = request.chosen.lab(&session, args.bench.measuring.timeout, interrupt, printer)?;
     if args.bench.measuring.detach {
         return detach::start(&request.order(), interrupt);
     }

@@ -2,7 +2,7 @@
 
 use super::arguments::Global;
 use super::asked::BenchArgs;
-use super::choosing::{self, Chosen};
+use super::choosing::Chosen;
 use super::detach;
 use super::emit::Printer;
 use super::investigating::{self, InvestigationArgs};
@@ -77,10 +77,7 @@ pub fn run(
     let (bench, directory) = args.bench.meant(before, &session)?;
     let measuring = bench.measuring.checked(&session.config)?;
     let chosen = bench.chosen(global, &session, &directory)?;
-    let (shown, flags) = (printer.shares_stderr(), chosen.flags.clone());
-    let timeout = bench.measuring.timeout.or(session.config.defaults.timeout);
-    let mut lab = Lab::new(session.cwd.clone(), flags, timeout, shown, interrupt, printer)?;
-    choosing::warn(&mut lab, &session);
+    let mut lab = chosen.lab(&session, bench.measuring.timeout, interrupt, printer)?;
     let job = Job { args, global, session: &session, subject: &subject, bench, measuring, checked };
     let place = job.announced(&mut lab)?;
     if args.bench.measuring.detach && !chosen.is_external(&session) {
