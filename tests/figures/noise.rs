@@ -1,17 +1,15 @@
 //! Whether the noise probe of `cargo perf doctor` tells a machine on which a build runs from a quiet one.
 
 use crate::page::{Figure, Row};
-use crate::start::{cargo, tool};
+use crate::start::{cargo, shell, tool};
 use crate::{Setting, say};
 use cargo_perf_lab::failure::{Context, Failure, FailureKind};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 const TRIES: usize = 20;
@@ -22,7 +20,6 @@ const FIXTURE: &str = "rust-workspace";
 const UNDER_WAY: Duration = Duration::from_secs(2);
 /// Until the kernel has written and freed what a build left.
 const SETTLED: Duration = Duration::from_secs(5);
-const POLL: Duration = Duration::from_millis(50);
 
 /// Asks the doctor with and without a build, in turn, and counts right answers.
 pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
@@ -36,11 +33,12 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         setting.interrupt.check()?;
         quiet.push(doctor()?);
         let folder = setting.scratch.path().join(format!("noise-{number}"));
-        building.push(with_build(&folder, || {
+        let (answer, _) = with_build(&folder, |_| {
             setting.interrupt.sleep(UNDER_WAY)?;
             setting.interrupt.check()?;
             doctor()
-        })?);
+        })?;
+        building.push(answer);
     }
     Ok(vec![Figure {
         name: "noise",
@@ -92,54 +90,66 @@ fn doctor() -> Result<Value, Failure> {
     }))
 }
 
-/// Does `work` while builds run, one after the other, and ends them.
-pub fn with_build<T>(folder: &Path, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let builds = scope.spawn(|| builds_until(&over, folder));
-        let worked = work();
-        over.store(true, Ordering::Relaxed);
-        let built = builds.join().map_err(|_| Failure::environment("the builds could not be watched"))?;
-        built.and(worked)
-    })
+/// Does `work` while builds run, one after the other, and ends them. Returns how many had ended by then, too.
+pub fn with_build<T>(
+    folder: &Path,
+    work: impl FnOnce(&mut Builds) -> Result<T, Failure>,
+) -> Result<(T, usize), Failure> {
+    let mut builds = Builds::start(folder)?;
+    let worked = work(&mut builds);
+    let ended = builds.end(folder)?;
+    Ok((worked?, ended))
 }
 
-/// Builds into an empty folder again and again.
-fn builds_until(over: &AtomicBool, folder: &Path) -> Result<(), Failure> {
-    let failed = || "cargo build could not be run".to_owned();
-    while !over.load(Ordering::Relaxed) {
-        let mut command = cargo(FIXTURE);
-        command
-            .args(["build", "--benches", "--target-dir"])
-            .arg(folder)
-            .stderr(Stdio::null())
-            .process_group(0);
-        let mut build = command.spawn().context(FailureKind::Environment, failed)?;
-        let finished = wait(&mut build, over)?;
-        // Also of an unfinished one: the next begins with nothing.
+/// Builds into an empty folder, again and again, in a process of their own: this one ends whatever forks leave behind,
+/// and would take a build that begins meanwhile for that.
+#[derive(Debug)]
+pub struct Builds {
+    shell: Child,
+    /// A line for each build that has ended.
+    ended: PathBuf,
+}
+
+/// Ends by itself when who started it is gone, or when a build fails.
+const AGAIN_AND_AGAIN: &str = r#"
+    while kill -0 "$4" && "$1" build --benches --target-dir "$2"; do echo >> "$3"; rm -rf "$2"; done"#;
+
+impl Builds {
+    fn start(folder: &Path) -> Result<Self, Failure> {
+        let failed = || "the builds could not be started".to_owned();
+        let ended = folder.with_extension("ended");
+        let mut command = shell(FIXTURE, AGAIN_AND_AGAIN);
+        command.arg(cargo(FIXTURE).get_program()).arg(folder).arg(&ended).arg(std::process::id().to_string());
+        command.stderr(Stdio::null()).process_group(0);
+        let shell = command.spawn().context(FailureKind::Environment, failed)?;
+        Ok(Self { shell, ended })
+    }
+
+    /// Refuses to go on when nothing is built any more.
+    ///
+    /// # Errors
+    /// `Build`.
+    pub fn expect_running(&mut self) -> Result<(), Failure> {
+        let failed = || "the builds cannot be watched".to_owned();
+        match self.shell.try_wait().context(FailureKind::Environment, failed)? {
+            None => Ok(()),
+            Some(_) => {
+                Err(Failure::new(FailureKind::Build, "the fixture does not build, or its builds were ended"))
+            }
+        }
+    }
+
+    fn end(mut self, folder: &Path) -> Result<usize, Failure> {
+        let watched = self.expect_running();
+        if let Some(group) = i32::try_from(self.shell.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended in between.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        // Whoever reaped it, it is gone.
+        let _ = self.shell.wait();
         let _ = fs::remove_dir_all(folder);
-        if finished == Some(false) {
-            return Err(Failure::new(FailureKind::Build, "the fixture does not build"));
-        }
+        watched.map(|()| fs::read_to_string(&self.ended).map_or(0, |lines| lines.lines().count()))
     }
-    Ok(())
-}
-
-/// Waits until a build has ended, which is returned with whether it succeeded, or ends it.
-fn wait(build: &mut Child, over: &AtomicBool) -> Result<Option<bool>, Failure> {
-    let failed = || "cargo build cannot be waited for".to_owned();
-    while !over.load(Ordering::Relaxed) {
-        if let Some(status) = build.try_wait().context(FailureKind::Environment, failed)? {
-            return Ok(Some(status.success()));
-        }
-        thread::sleep(POLL);
-    }
-    if let Some(group) = i32::try_from(build.id()).ok().and_then(Pid::from_raw) {
-        // It may have ended in between.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    build.wait().context(FailureKind::Environment, failed)?;
-    Ok(None)
 }
 
 fn run(arguments: &[&str]) -> Result<(), Failure> {

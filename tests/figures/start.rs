@@ -74,6 +74,13 @@ pub fn cargo(name: &str) -> Command {
     quiet(Command::new(cargo_perf_lab::bench::discover::cargo()), name)
 }
 
+/// A script for `sh`, whose arguments are still to be given, to be started in the fixture `name`.
+pub fn shell(name: &str, script: &str) -> Command {
+    let mut command = quiet(Command::new("sh"), name);
+    command.args(["-c", script, "sh"]);
+    command
+}
+
 fn quiet(mut command: Command, name: &str) -> Command {
     command.current_dir(fixture(name)).stdin(Stdio::null()).stdout(Stdio::null());
     command

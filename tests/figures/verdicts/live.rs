@@ -40,7 +40,7 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         }
     }
     let folder = setting.scratch.path().join("live");
-    let (shorts, fulls, peers) = noise::with_build(&folder, || {
+    let ((shorts, fulls, peers), builds) = noise::with_build(&folder, |builds| {
         let mut shorts = Vec::new();
         let mut peers = vec![Vec::new(); CRITERION.len()];
         for number in 0..short {
@@ -50,6 +50,7 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
             for (way, answers) in peers.iter_mut().enumerate() {
                 answers.push(criterion(way, kernel, setting)?);
             }
+            builds.expect_running()?;
         }
         let mut fulls = Vec::new();
         for number in 0..full {
@@ -57,6 +58,7 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
             say(&format!("live: comparison {} of {}", short + number + 1, short + full));
             let shortened = setting.is_short().then(|| setting.measured(SHORT_S));
             fulls.push(compare(kernel, shortened, short + number, setting)?);
+            builds.expect_running()?;
         }
         Ok((shorts, fulls, peers))
     })?;
@@ -76,12 +78,12 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         title: "Equal code, compared while builds run",
         how: format!(
             "`cargo perf compare` of a revision of `fixtures/kernels` with itself, built twice, kernel after kernel, while \
-             `cargo build --benches` runs over and over beside it: {short} times with 15 s a side and {full} times with 60 s. \
+             `cargo build --benches` runs over and over beside it, {builds} times in all: {short} times with 15 s a side and {full} times with 60 s. \
              After each of the former criterion 0.8.2 measures the same kernel and compares with its run before, at its \
              defaults and with flags that make it more careful."
         ),
         rows,
-        raw: json!({"short": shorts, "full": fulls, "criterion_changed": peers}),
+        raw: json!({"short": shorts, "full": fulls, "criterion_changed": peers, "builds": builds}),
     }])
 }
 

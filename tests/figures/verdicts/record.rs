@@ -52,10 +52,16 @@ pub fn record(setting: &Setting, kernel: Kernel, condition: Condition) -> Result
         traces::begin(&path, &facts(kernel, condition, &plan))?;
     }
     let mut recording = Recording { lab, slot, entries, plan, scratch: setting.scratch.path() };
-    let mut work = || recording.go_on(&path, &setting.measured(Duration::from_secs_f64(MEASURED_S)));
+    let wanted = setting.measured(Duration::from_secs_f64(MEASURED_S));
     match condition {
-        Condition::Quiet => work(),
-        Condition::Build => noise::with_build(&setting.scratch.path().join("build"), work),
+        Condition::Quiet => recording.go_on(&path, &wanted, || Ok(())),
+        Condition::Build => {
+            let folder = setting.scratch.path().join("build");
+            let recorded = noise::with_build(&folder, |builds| {
+                recording.go_on(&path, &wanted, || builds.expect_running())
+            });
+            traces::append_builds(&path, recorded?.1)
+        }
     }
 }
 
@@ -110,12 +116,19 @@ struct Recording<'a> {
 }
 
 impl Recording<'_> {
-    fn go_on(&mut self, path: &Path, wanted: &Duration) -> Result<(), Failure> {
+    /// Records round after round, each of which counts only when `holds` says so afterwards.
+    fn go_on(
+        &mut self,
+        path: &Path,
+        wanted: &Duration,
+        mut holds: impl FnMut() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let before = traces::read(path)?.map_or(Vec::new(), |trace| trace.rounds);
         let mut measured: f64 = before.iter().map(|round| round.seconds).sum();
         let mut number = before.len();
         while measured < wanted.as_secs_f64() {
             let round = self.round(number)?;
+            holds()?;
             traces::append(path, &round)?;
             measured += round.seconds;
             number += 1;

@@ -47,6 +47,7 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         for condition in Condition::ALL {
             let Some(trace) = traces::read(&traces::file(kernel.name, condition))? else { continue };
             say(&format!("replay: {drawn} comparisons of {}, {}", kernel.name, condition.name()));
+            expect_builds(&trace, kernel, condition)?;
             let tally = judge_all(&trace, kernel, drawn);
             rows.extend(tally.rows(kernel, condition));
             raw.push(tally.raw(kernel, condition, &trace));
@@ -73,6 +74,15 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         rows,
         raw: json!(raw),
     }])
+}
+
+/// Refuses a recording of a machine that builds on which no build is known to have ended.
+fn expect_builds(trace: &Trace, kernel: Kernel, condition: Condition) -> Result<(), Failure> {
+    if condition == Condition::Quiet || trace.builds > 0 {
+        return Ok(());
+    }
+    Err(Failure::state(format!("the recording of {} knows of no build that ran meanwhile", kernel.name))
+        .hint(format!("`cargo bench --bench figures -- record {} build` goes on with it", kernel.name)))
 }
 
 /// The same recordings, the same seeds and the same code say the same: what is published must still hold.

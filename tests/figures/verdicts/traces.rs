@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// The first line of a trace.
 const MAGIC: &str = "# forks of three variants: a and b are the same sources, c has more work";
+/// Begins the line at the end that says how many builds ended meanwhile; one that went on has several.
+const BUILDS: &str = "# builds that ended meanwhile: ";
 const COLUMNS: &str = "order,seconds,a_cost,a_felt,b_cost,b_felt,c_cost,c_felt";
 
 /// What the machine did beside.
@@ -49,6 +51,8 @@ pub struct Round {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
     pub rounds: Vec<Round>,
+    /// Builds that ended while it was made.
+    pub builds: usize,
 }
 
 /// Where the recording of `kernel` in `condition` is.
@@ -66,7 +70,8 @@ pub fn read(path: &Path) -> Result<Option<Trace>, Failure> {
     }
     let rounds = lines.filter(|line| !line.starts_with('#') && *line != COLUMNS);
     let rounds = rounds.map(|line| Round::parse(line).ok_or_else(|| damaged(line)));
-    Ok(Some(Trace { rounds: rounds.collect::<Result<_, _>>()? }))
+    let builds = text.lines().filter_map(|line| line.strip_prefix(BUILDS)?.parse::<usize>().ok()).sum();
+    Ok(Some(Trace { rounds: rounds.collect::<Result<_, _>>()?, builds }))
 }
 
 /// Begins a recording with lines that say where it comes from.
@@ -82,9 +87,18 @@ pub fn begin(path: &Path, facts: &[String]) -> Result<(), Failure> {
 
 /// Adds a round to a recording.
 pub fn append(path: &Path, round: &Round) -> Result<(), Failure> {
+    append_line(path, &round.line())
+}
+
+/// Says how many builds ended while it was made.
+pub fn append_builds(path: &Path, count: usize) -> Result<(), Failure> {
+    append_line(path, &format!("{BUILDS}{count}\n"))
+}
+
+fn append_line(path: &Path, line: &str) -> Result<(), Failure> {
     let what = || format!("{} cannot be written", path.display());
     let mut file = File::options().append(true).open(path).context(FailureKind::Environment, what)?;
-    file.write_all(round.line().as_bytes()).context(FailureKind::Environment, what)
+    file.write_all(line.as_bytes()).context(FailureKind::Environment, what)
 }
 
 impl Trace {
