@@ -97,7 +97,7 @@ pub fn with_build<T>(
 ) -> Result<(T, usize), Failure> {
     let mut builds = Builds::start(folder)?;
     let worked = work(&mut builds);
-    let ended = builds.end(folder)?;
+    let ended = builds.end()?;
     Ok((worked?, ended))
 }
 
@@ -106,6 +106,7 @@ pub fn with_build<T>(
 #[derive(Debug)]
 pub struct Builds {
     shell: Child,
+    folder: PathBuf,
     /// A line for each build that has ended.
     ended: PathBuf,
 }
@@ -122,7 +123,7 @@ impl Builds {
         command.arg(cargo(FIXTURE).get_program()).arg(folder).arg(&ended).arg(std::process::id().to_string());
         command.stderr(Stdio::null()).process_group(0);
         let shell = command.spawn().context(FailureKind::Environment, failed)?;
-        Ok(Self { shell, ended })
+        Ok(Self { shell, folder: folder.to_path_buf(), ended })
     }
 
     /// Refuses to go on when nothing is built any more.
@@ -139,7 +140,7 @@ impl Builds {
         }
     }
 
-    fn end(mut self, folder: &Path) -> Result<usize, Failure> {
+    fn end(mut self) -> Result<usize, Failure> {
         let watched = self.expect_running();
         if let Some(group) = i32::try_from(self.shell.id()).ok().and_then(Pid::from_raw) {
             // It may have ended in between.
@@ -147,7 +148,7 @@ impl Builds {
         }
         // Whoever reaped it, it is gone.
         let _ = self.shell.wait();
-        let _ = fs::remove_dir_all(folder);
+        let _ = fs::remove_dir_all(&self.folder);
         watched.map(|()| fs::read_to_string(&self.ended).map_or(0, |lines| lines.lines().count()))
     }
 }

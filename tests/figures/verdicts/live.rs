@@ -78,8 +78,8 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
         title: "Equal code, compared while builds run",
         how: format!(
             "`cargo perf compare` of a revision of `fixtures/kernels` with itself, built twice, kernel after kernel, while \
-             `cargo build --benches` runs over and over beside it, {builds} times in all: {short} times with 15 s a side and {full} times with 60 s. \
-             After each of the former criterion 0.8.2 measures the same kernel and compares with its run before, at its \
+             `cargo build --benches` runs over and over beside it, {builds} times in all: {short} times with 15 s a side \
+             and {full} times with 60 s. After each of the former criterion 0.8.2 measures the same kernel and compares with its run before, at its \
              defaults and with flags that make it more careful."
         ),
         rows,
