@@ -2,9 +2,10 @@
 
 use super::only;
 use crate::support::sandbox::{NOISY, Sandbox};
-use crate::support::tools::{COMPILER, GO, JAVA, NODE, PYTHON, missing};
+use crate::support::tools::{COMPILER, GO, JAVA, NODE, PYTHON, missing, preloaded};
 use crate::support::{Outcome, machine, repository, skip, trials};
 use libtest_mimic::Trial;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -12,6 +13,8 @@ pub fn trials() -> Vec<Trial> {
     trials![
         a_change_is_found_by_criterion,
         a_change_is_found_by_divan,
+        a_clock_that_leaps_hides_no_change,
+        what_takes_long_is_told_before_and_can_be_ended,
         a_change_is_found_in_javascript,
         a_change_is_found_in_python,
         a_change_is_found_in_go,
@@ -98,6 +101,50 @@ fn a_change_is_found_by_divan() {
     let answer = perf.succeeds().json();
     let found = only(&answer);
     assert_eq!((&found["verdict"], &found["harness"]), (&json!("regressed"), &json!("divan")), "{found}");
+}
+
+/// The calendar's clock, an hour ahead and an hour behind in turn, in the tool and in all that it starts.
+const LEAPING_CLOCK: &str = "#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int leaps;
+    long failed = syscall(SYS_clock_gettime, clock, now);
+    if (!failed && clock == CLOCK_REALTIME) now->tv_sec += leaps++ % 2 ? 3600 : -3600;
+    return failed;
+}
+";
+
+fn a_clock_that_leaps_hides_no_change() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("kernels");
+    change(&sandbox, "src/lib.rs", "pub const UNITS: usize = 100;", "pub const UNITS: usize = 133;");
+    let clock = preloaded(&sandbox.aside, LEAPING_CLOCK);
+    let perf = sandbox.perf(["compare", "--filter=spin"]).args(SHORT).env("LD_PRELOAD", clock);
+    let answer = perf.succeeds().json();
+    let found = only(&answer);
+    assert_eq!(found["verdict"], "regressed", "{found}");
+    let effect = found["effect"]["percent"].as_f64().expect("an effect");
+    assert!((20.0..46.0).contains(&effect), "a third more work: {found}");
+}
+
+/// Of an iteration that takes a second, criterion measures ten in each fork.
+fn what_takes_long_is_told_before_and_can_be_ended() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("kernels");
+    let second = "let start = std::time::Instant::now(); while start.elapsed().as_secs() < 1 {}";
+    let slow =
+        format!("    c.bench_function(\"slow\", |b| b.iter(|| {{ {second} }}));\n    let mut slot = 0;\n");
+    change(&sandbox, "benches/kernels.rs", "    let mut slot = 0;\n", &slow);
+    sandbox.commit_all();
+    let mut running = sandbox.perf(["compare", "--filter=slow"]).args(SHORT).start();
+    running.says("plan:");
+    let told = running.stderr_so_far();
+    assert!(told.contains("about 3 min"), "20 forks of 11 s: {told}");
+    running.signal(Signal::INT);
+    assert_eq!(running.end().status.code(), Some(130));
+    sandbox.assert_no_process_left();
 }
 
 /// One benchmark of a fixture with half as many lines again to work on.

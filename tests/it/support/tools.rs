@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "programs are tried, to see whether they are there")]
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The programs, with the words that only ask for a version, of which one cannot be started. Shims of version
@@ -13,6 +14,16 @@ pub fn missing(tools: &[&[&str]]) -> Option<String> {
         command.status().is_ok_and(|status| status.success())
     };
     tools.iter().find(|words| !works(words)).map(|words| format!("{} does not work here", words.join(" ")))
+}
+
+/// A library for `LD_PRELOAD`, compiled of a text in C.
+pub fn preloaded(folder: &Path, source: &str) -> PathBuf {
+    let (text, library) = (folder.join("preloaded.c"), folder.join("preloaded.so"));
+    std::fs::write(&text, source).expect("the text can be written");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).args([&library, &text]);
+    assert!(compiler.status().expect("a C compiler is required").success());
+    library
 }
 
 pub const NODE: &[&str] = &["node", "--version"];
