@@ -187,10 +187,23 @@ fn own_command() -> Vec<String> {
     ["cargo", "perf"].map(str::to_owned).into_iter().chain(given).collect()
 }
 
-/// The same for what is stored, and committed with it: paths below the root are relative to it.
+/// The same for what is stored, and committed with it: paths below the root are relative to it, and of others only
+/// the last part is told, because where things lie on this machine is nobody's business.
 fn stored_command(root: &Path) -> Vec<String> {
-    let inside = format!("{}/", root.display());
-    own_command().into_iter().map(|word| word.replace(&inside, "")).collect()
+    own_command().iter().map(|word| stored_word(word, root)).collect()
+}
+
+fn stored_word(word: &str, root: &Path) -> String {
+    let inside = word.replace(&format!("{}/", root.display()), "");
+    let (flag, path) = match inside.split_once('=') {
+        Some((flag, path)) if flag.starts_with("--") => (format!("{flag}="), path.to_owned()),
+        _ => (String::new(), inside.clone()),
+    };
+    let outside = Path::new(&path);
+    match outside.file_name().filter(|_| outside.is_absolute() && !path.contains(char::is_whitespace)) {
+        Some(name) => format!("{flag}…/{}", name.to_string_lossy()),
+        None => inside,
+    }
 }
 
 fn refused(error: &clap::Error, printer: &Printer) -> ExitCode {
@@ -248,6 +261,16 @@ mod tests {
     #[test]
     fn the_argument_definitions_are_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn stored_commands_name_no_place_outside_of_the_project() {
+        let word = |word: &str| stored_word(word, Path::new("/home/ann/project"));
+        assert_eq!(word("/home/ann/project/perf/x.patch"), "perf/x.patch");
+        assert_eq!(word("/home/ann/x.patch"), "…/x.patch");
+        assert_eq!(word("--worktree-dir=/big/disk"), "--worktree-dir=…/disk");
+        assert_eq!(word("--success=cost <= baseline * 0.9"), "--success=cost <= baseline * 0.9");
+        assert_eq!(word("node bench.mjs /p50"), "node bench.mjs /p50");
     }
 
     #[test]

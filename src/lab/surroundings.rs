@@ -19,7 +19,10 @@ pub fn notes(work_tree: &Path, checkouts: &Sides<PathBuf>) -> Vec<String> {
     let mut notes = Vec::new();
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     notes.extend(configuration_above(work_tree, &checkouts.base, home.as_deref()).map(|path| {
-        format!("{} holds above the repository only, so neither side is built with it", path.display())
+        format!(
+            "{} holds above the repository only, so neither side is built with it",
+            above(work_tree, &path)
+        )
     }));
     let Ok(chosen) = env::var(CHOSEN) else { return notes };
     for side in SideName::BOTH {
@@ -31,6 +34,15 @@ pub fn notes(work_tree: &Path, checkouts: &Sides<PathBuf>) -> Vec<String> {
         }));
     }
     notes
+}
+
+/// `path`, which lies in a folder above the work tree, as it is found from there: results are passed on, and where a
+/// repository lies is nobody's business.
+fn above(work_tree: &Path, path: &Path) -> String {
+    let folder = path.parent().and_then(Path::parent).unwrap_or(path);
+    let levels = work_tree.strip_prefix(folder).map_or(1, |rest| rest.components().count());
+    let inside = path.strip_prefix(folder).unwrap_or(path);
+    format!("{}{}", "../".repeat(levels), inside.display())
 }
 
 /// A configuration that cargo merges in the work tree and not in a checkout.
@@ -86,6 +98,12 @@ mod tests {
         assert_eq!(other_toolchain(folder.path(), chosen), None);
         write_atomic(&folder.path().join("rust-toolchain"), b"1.80.0\n").expect("written");
         assert_eq!(other_toolchain(folder.path(), chosen), Some(("rust-toolchain", "1.80.0".to_owned())));
+    }
+
+    #[test]
+    fn what_lies_above_is_named_from_the_work_tree() {
+        let shown = above(Path::new("/home/ann/work/tree"), Path::new("/home/ann/.cargo/config.toml"));
+        assert_eq!(shown, "../../.cargo/config.toml");
     }
 
     #[test]
