@@ -60,7 +60,7 @@ impl CleanTree {
 /// `Interrupted`; `Environment` when a dirty file cannot be read, or when a repository that libgit2 cannot
 /// open would need the git program and that fails.
 pub fn sources(root: &Path, state_folder: &Path, interrupt: &Interrupt) -> Result<Option<Sources>, Failure> {
-    let state = place::without_links(state_folder).unwrap_or_else(|| state_folder.to_path_buf());
+    let state = place::resolved(state_folder);
     let found = match place::open(root) {
         Err(Reason::NoRepository) => return Ok(None),
         Err(_) => None,

@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of phases and state files; paths come as arguments.
 
+pub mod change;
 pub mod checkout;
 pub mod checkpoint;
 pub mod clean;

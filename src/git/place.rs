@@ -114,8 +114,13 @@ impl Place {
     }
 }
 
+/// The path without symbolic links, or as it is where nothing of it exists.
+pub(in crate::git) fn resolved(path: &Path) -> PathBuf {
+    without_links(path).unwrap_or_else(|| path.to_path_buf())
+}
+
 /// The path without symbolic links, as far as it exists.
-pub(in crate::git) fn without_links(path: &Path) -> Option<PathBuf> {
+fn without_links(path: &Path) -> Option<PathBuf> {
     let existing = path.ancestors().find(|ancestor| fs::symlink_metadata(ancestor).is_ok())?;
     Some(existing.canonicalize().ok()?.join(path.strip_prefix(existing).ok()?))
 }

@@ -170,13 +170,15 @@ impl Source {
             return self.head();
         }
         let unwritten = || "the work tree cannot be stored as git objects".to_owned();
-        let mut index = self.repository.index().context(FailureKind::Environment, unwritten)?;
+        // A handle of its own, because all indexes of one handle are the same: this one starts from what is checked
+        // out, takes each path as it stands, and must never be written by whoever writes another.
+        let own = Repository::open(&self.work_tree).context(FailureKind::Environment, unwritten)?;
+        let mut index = own.index().context(FailureKind::Environment, unwritten)?;
         if index.has_conflicts() {
             return Err(Failure::new(FailureKind::Blocked, "the work tree has conflicts")
                 .hint("resolve them, or compare two revisions"));
         }
         let tree = head.tree().context(FailureKind::Environment, unwritten)?;
-        // This index is never written: it starts from what is checked out, and takes each path as it stands.
         index.read_tree(&tree).context(FailureKind::Environment, unwritten)?;
         for dirty in &changed {
             interrupt.check()?;
@@ -192,7 +194,7 @@ impl Source {
                 index.remove_path(path).context(FailureKind::Environment, name)?;
             }
         }
-        let tree = index.write_tree_to(&self.repository).context(FailureKind::Environment, unwritten)?;
+        let tree = index.write_tree_to(&own).context(FailureKind::Environment, unwritten)?;
         if tree == head.tree_id() {
             return self.head();
         }
@@ -245,6 +247,54 @@ impl Source {
         })
     }
 
+    /// What `other` has changed since it parted from `base`, as a change of `base`.
+    ///
+    /// # Errors
+    /// `Usage` when both have nothing in common, or the change does not apply.
+    pub fn onto(&self, base: &Revision, other: &Revision) -> Result<Revision, Failure> {
+        let (ours, theirs) = (self.commit(base)?, self.commit(other)?);
+        let unrelated = || format!("{} has no commit in common with {}", other.name, base.name);
+        let parted = self
+            .repository
+            .merge_base(ours.id(), theirs.id())
+            .and_then(|parted| self.repository.find_commit(parted))
+            .context(FailureKind::Usage, unrelated)
+            .map_err(|failure| {
+                failure.hint("name a branch or a commit that holds one change of what is checked out")
+            })?;
+        let unmerged = || format!("what {} has changed cannot be put onto {}", other.name, base.name);
+        let tree = || -> Result<Option<Oid>, git2::Error> {
+            let mut index =
+                self.repository.merge_trees(&parted.tree()?, &ours.tree()?, &theirs.tree()?, None)?;
+            if index.has_conflicts() {
+                return Ok(None);
+            }
+            index.write_tree_to(&self.repository).map(Some)
+        };
+        let tree = tree().context(FailureKind::Environment, unmerged)?;
+        let tree = tree.ok_or_else(|| {
+            Failure::usage(format!("{}: both have changed the same lines", unmerged()))
+                .hint(format!("rebase {} onto what is checked out", other.name))
+        })?;
+        if tree == ours.tree_id() {
+            return Ok(Revision { name: other.name.clone(), ..base.clone() });
+        }
+        let paths = self.paths(ours.tree_id(), tree).context(FailureKind::Environment, unmerged)?;
+        let commit = self.dangling(tree, &ours).context(FailureKind::Environment, unmerged)?;
+        Ok(Revision {
+            name: other.name.clone(),
+            commit: commit.to_string(),
+            tree: tree.to_string(),
+            changes: Some(Changes { onto: base.commit.clone(), paths }),
+        })
+    }
+
+    /// How many paths differ between two trees.
+    fn paths(&self, old: Oid, new: Oid) -> Result<usize, git2::Error> {
+        let (old, new) = (self.repository.find_tree(old)?, self.repository.find_tree(new)?);
+        Ok(self.repository.diff_tree_to_tree(Some(&old), Some(&new), None)?.deltas().len())
+    }
+
     /// Whether `path`, a file or a folder relative to the work tree, is the same in both revisions. What is in
     /// neither is the same.
     pub fn is_same(&self, [a, b]: [&Revision; 2], path: &Path) -> bool {
@@ -273,7 +323,7 @@ impl Source {
             .filter(|entry| !matches!(entry.status(), Status::CURRENT | Status::IGNORED))
             .map(|entry| Dirty::new(entry.path_bytes(), entry.status().is_wt_new()))
             .collect();
-        let state = place::without_links(state_folder).unwrap_or_else(|| state_folder.to_path_buf());
+        let state = place::resolved(state_folder);
         dirty::keep_sources(&mut changed, &self.work_tree, &state);
         Ok(changed)
     }

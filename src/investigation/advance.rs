@@ -3,20 +3,23 @@
 //! Within an investigation that is one transaction of state, log and baseline, and then the commit that holds
 //! them. Without one it is the baseline alone: there is no log and no checkpoint to write.
 
-use super::dossier;
-use super::gate;
+use super::{dossier, experiments, gate};
 use crate::failure::{Failure, FailureKind};
 use crate::git::checkpoint::{self, Foreseen, Made, Mode, Order, Wanted};
+use crate::git::revision::Source;
+use crate::model::baseline::Baseline;
 use crate::model::checkpoint::{CheckpointRecord, CheckpointState};
-use crate::model::investigation::{Approval, Effect, Investigation, PhaseRecord, PhaseStatus, ResultFile};
+use crate::model::experiment::Filed;
+use crate::model::investigation::{Effect, Investigation};
 use crate::model::label::VersionLabel;
 use crate::model::outcome::{Outcome, Phase};
+use crate::model::record::{Approval, PhaseRecord, PhaseStatus, ResultFile};
 use crate::model::section::Section;
 use crate::report::log;
-use crate::store::baselines;
 use crate::store::investigations::{self, Stored};
 use crate::store::layout::Layout;
 use crate::store::transaction::{Change, Guard, PATIENCE};
+use crate::store::{baselines, schemas};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::slot::Slot;
 use crate::sys::{clock, fault, files};
@@ -111,28 +114,36 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
     }
     let guard = Guard::take(&desk.layout.folder, PATIENCE)?;
     let (mut stored, mut change) = desk.begin(&guard, &outcome)?;
-    let mut baseline_file = None;
-    let mut results = Vec::new();
-    if let Effect::Baseline(baseline) = &outcome.effect {
-        let label = VersionLabel::new(&baseline.version)?;
-        let prepared = baselines::prepare(desk.layout, &label, baseline.as_ref().clone())?;
-        let file = desk.layout.baseline(&label);
-        results.push(ResultFile {
-            path: files::relative(&file, &desk.layout.root),
-            sha256: files::sha256_bytes(&prepared.bytes),
-        });
-        change = change.write(prepared.name.clone(), prepared.bytes);
-        baseline_file = Some(file);
+    if let Effect::Consolidation { baseline, .. } = &outcome.effect {
+        schemas::expect_valid(baseline.as_ref(), "the baseline")?;
     }
+    let files = files_of(desk.layout, &outcome.effect)?;
+    let mut results = Vec::new();
+    for file in files {
+        results.push(ResultFile {
+            path: files::relative(&desk.layout.folder.join(&file.name), &desk.layout.root),
+            sha256: files::sha256_bytes(&file.bytes),
+        });
+        change = change.write(file.name, file.bytes);
+    }
+    if let Effect::Experiment { experiment, .. } = &outcome.effect {
+        results.push(experiment.change.patch.clone());
+    }
+    let baseline_file = baseline_in(&outcome.effect)
+        .and_then(|_| results.first())
+        .map(|file| desk.layout.root.join(&file.path));
     let shown = results.first().map(|file| file.path.clone());
     let now = clock::now_rfc3339();
     let open = &mut stored.investigation;
-    open.apply(outcome.phase, &outcome.effect, shown);
+    open.apply(outcome.phase, &outcome.effect, shown, sources_of(desk.layout, &outcome.effect));
     open.approvals.extend(desk.approvals.iter().cloned());
     let checkpoint = desk.foresee(open, &outcome)?;
     let section = desk.section(open, &outcome, &now);
     let text = log::render(&section);
     open.note(record(&outcome, &now, results, &text, checkpoint), &now);
+    if matches!(outcome.effect, Effect::Consolidation { .. }) {
+        schemas::expect_valid(open, "the investigation")?;
+    }
     let log_name = investigations::log_name(&open.id);
     let before = guard.read(&log_name)?.unwrap_or_else(|| log::opening(&open.id).into_bytes());
     change = change.write(log_name.clone(), appended(before, &text));
@@ -140,13 +151,55 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
     stored.foreign = None;
     fault::point("state, log and results");
     let commit = desk.commit(&guard, &mut stored, &now)?;
-    if let Effect::Baseline(baseline) = &outcome.effect {
+    if let Some(baseline) = baseline_in(&outcome.effect) {
         baselines::forget_unnamed(desk.layout, &VersionLabel::new(&baseline.version)?)?;
     }
     let repaired = guard.repaired().map(ToString::to_string);
     let log = files::relative(&desk.layout.folder.join(&log_name), &desk.layout.root);
     let noted = Noted { investigation: stored.investigation, log, commit, repaired };
     Ok(Applied { outcome, baseline_file, noted: Some(noted) })
+}
+
+/// Refuses what cannot be stored in the investigation as it stands now.
+fn expect_in_turn(open: &Investigation, outcome: &Outcome) -> Result<(), Failure> {
+    match &outcome.effect {
+        Effect::Skip(_) => gate::in_turn(open, outcome.phase, &[])?,
+        _ => gate::pass(open, outcome.phase, &[])?,
+    }
+    match &outcome.effect {
+        Effect::Experiment { experiment, .. } => experiments::expect_open(open, &experiment.id),
+        _ if outcome.phase >= Phase::Optimization => experiments::expect_none_open(open),
+        _ => Ok(()),
+    }
+}
+
+/// The files that an effect stores beside state and log.
+fn files_of(layout: &Layout, effect: &Effect) -> Result<Vec<Filed>, Failure> {
+    if let Some(baseline) = baseline_in(effect) {
+        let label = VersionLabel::new(&baseline.version)?;
+        let prepared = baselines::prepare(layout, &label, baseline.clone())?;
+        return Ok(vec![Filed { name: prepared.name, bytes: prepared.bytes }]);
+    }
+    Ok(match effect {
+        Effect::Experiment { file, .. } => vec![file.clone()],
+        _ => Vec::new(),
+    })
+}
+
+/// SHA-256 over the sources of the commit that a baseline was measured on; none when they are in no commit.
+fn sources_of(layout: &Layout, effect: &Effect) -> Option<String> {
+    let context = &baseline_in(effect)?.env.context;
+    let commit = context.commit.as_deref().filter(|_| context.dirty == Some(false))?;
+    let source = Source::open(&layout.root).ok()?;
+    source.sources_of(&source.find(commit).ok()?, &layout.folder).ok()
+}
+
+/// The baseline that an effect stores.
+fn baseline_in(effect: &Effect) -> Option<&Baseline> {
+    match effect {
+        Effect::Baseline(baseline) | Effect::Consolidation { baseline, is_new: true } => Some(baseline),
+        _ => None,
+    }
 }
 
 impl Desk<'_> {
@@ -176,10 +229,7 @@ impl Desk<'_> {
             }
             Standing::Within(id) => {
                 let mut stored = dossier::unchanged(current, id, outcome.phase)?;
-                match outcome.effect {
-                    Effect::Skip(_) => gate::in_turn(&stored.investigation, outcome.phase, &[])?,
-                    _ => gate::pass(&stored.investigation, outcome.phase, &[])?,
-                }
+                expect_in_turn(&stored.investigation, outcome)?;
                 self.mend(guard, &mut stored)?;
                 Ok((stored, Change::new()))
             }
@@ -342,12 +392,17 @@ fn record(
         Effect::Skip(waiver) => Some(waiver.text.clone()),
         _ => None,
     };
+    let decided = match &outcome.effect {
+        Effect::Decision(decision) => Some(decision.verdict),
+        _ => None,
+    };
     PhaseRecord {
         phase: outcome.phase,
         status: if skipped.is_some() { PhaseStatus::Skipped } else { PhaseStatus::Complete },
         started_at: outcome.started_at.clone(),
         finished_at: now.to_owned(),
         reason: skipped,
+        decided,
         findings: outcome.findings.clone(),
         evidence: outcome.evidence.clone(),
         results,

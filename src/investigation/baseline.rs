@@ -6,10 +6,11 @@ use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration, ProgramRun
 use crate::model::duration::RunDuration;
 use crate::model::environment::Environment;
 use crate::model::format::CURRENT;
-use crate::model::investigation::{Approval, Approved, Effect};
+use crate::model::investigation::Effect;
 use crate::model::label::VersionLabel;
 use crate::model::metric::{MetricName, MetricValues};
 use crate::model::outcome::{Finding, MOST_FINDINGS, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
+use crate::model::record::{Approval, Approved};
 use crate::model::rules::{Rule, RuleCheck};
 use crate::model::units;
 use crate::model::waiver::Waiver;
@@ -215,7 +216,7 @@ fn document(measured: Measured) -> Baseline {
         recorded_at: measured.recorded_at,
         command: measured.command,
         tool: format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
-        metrics: metrics(&measured.benches),
+        metrics: metrics_of(&measured.benches),
         duration: MeasuredDuration { required_s: measured.duration.measured().as_secs_f64(), waiver },
         expanded: measured.expanded,
         noise_accepted: measured.noise_accepted,
@@ -232,15 +233,16 @@ fn approved_runs(measured: &Measured) -> Option<Waiver> {
         Some(ProgramRuns::Oneshot { runs, .. }) if series.totals.measured_s < required => Some(runs),
         _ => None,
     });
-    short.map(|runs| Waiver {
-        who: measured.user.clone(),
-        text: format!("approved_short: --runs {runs}"),
-        when: measured.recorded_at.clone(),
-    })
+    short.map(|runs| approval_of_runs(runs, &measured.user, &measured.recorded_at))
+}
+
+/// The approval that a number of runs is.
+pub(super) fn approval_of_runs(runs: u32, who: &str, when: &str) -> Waiver {
+    Waiver { who: who.to_owned(), text: format!("approved_short: --runs {runs}"), when: when.to_owned() }
 }
 
 /// The results by bench; benches that share an id are told apart by package and target.
-fn metrics(benches: &[BenchSeries]) -> BTreeMap<String, MetricValues> {
+pub(super) fn metrics_of(benches: &[BenchSeries]) -> BTreeMap<String, MetricValues> {
     let key = |series: &BenchSeries| {
         let twins = benches.iter().filter(|other| other.bench.id == series.bench.id).count();
         if twins == 1 { series.bench.id.clone() } else { series.bench.path() }

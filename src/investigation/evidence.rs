@@ -2,12 +2,14 @@
 
 use crate::failure::Failure;
 use crate::git::checkpoint::commit_exists;
-use crate::model::investigation::{Investigation, PhaseRecord};
+use crate::model::investigation::Investigation;
 use crate::model::outcome::{Pointer, PointerKind};
+use crate::model::record::PhaseRecord;
 use crate::model::rules::Rule;
 use crate::report::log;
 use crate::store::investigations;
 use crate::store::layout::Layout;
+use crate::store::packed;
 use crate::store::transaction;
 use crate::sys::files;
 use serde_json::Value;
@@ -174,6 +176,7 @@ fn resolve(target: &str, read: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Resu
     match pointer {
         None => Ok(()),
         Some(pointer) => {
+            let text = packed::unpack(text, path).map_err(|failure| failure.message)?;
             let value: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
             value.pointer(&pointer).map(|_| ()).ok_or_else(|| format!("the file has no {pointer}"))
         }
@@ -189,14 +192,23 @@ mod tests {
         let read = |path: &str| match path {
             "a.json" => Ok(br#"{"b": [1], "c/d": 2}"#.to_vec()),
             "src/a.rs" | "./src/a.rs" => Ok(b"one\ntwo\n".to_vec()),
+            "p.json.gz" => Ok(packed::pack(br#"{"b": [1]}"#).expect("packed")),
             _ => Err("there is no such file".to_owned()),
         };
-        for target in ["a.json", "a.json#/b/0", "a.json#/c~1d", "src/a.rs:2", "./src/a.rs"] {
+        for target in ["a.json", "a.json#/b/0", "a.json#/c~1d", "src/a.rs:2", "./src/a.rs", "p.json.gz#/b/0"]
+        {
             assert_eq!(resolve(target, &read), Ok(()), "{target}");
         }
-        for target in
-            ["b.json", "a.json#/b/1", "src/a.rs:9", "src/a.rs:0", "src/a.rs#/x", "../a.json", "/etc/hosts"]
-        {
+        for target in [
+            "b.json",
+            "a.json#/b/1",
+            "p.json.gz#/c",
+            "src/a.rs:9",
+            "src/a.rs:0",
+            "src/a.rs#/x",
+            "../a.json",
+            "/etc/hosts",
+        ] {
             assert!(resolve(target, &read).is_err(), "{target}");
         }
     }

@@ -4,6 +4,7 @@ pub mod advance;
 pub mod baseline;
 pub mod dossier;
 pub mod evidence;
+pub mod experiments;
 pub mod gate;
 pub mod needs;
 pub mod setup;

@@ -5,10 +5,11 @@
 
 use super::baseline::Baseline;
 use super::bench::{BenchName, HarnessKind};
-use super::checkpoint::CheckpointRecord;
+use super::decision::{AnyDecision, Course, Decision};
+use super::experiment::{AnyExperiment, Experiment, ExperimentStatus, Filed};
 use super::metric::{Aggregate, Direction};
-use super::outcome::{Finding, Phase, Pointer, Status};
-use super::rules::RuleCheck;
+use super::outcome::{Phase, Status};
+use super::record::{Approval, Approved, PhaseRecord};
 use super::waiver::Waiver;
 use crate::failure::{Failure, FailureKind};
 use schemars::JsonSchema;
@@ -51,7 +52,7 @@ pub struct Investigation {
     pub code_paths: Vec<Value>,
     /// Changes that were tried.
     #[serde(default)]
-    pub experiments: Vec<Value>,
+    pub experiments: Vec<AnyExperiment>,
     /// Results of experiments.
     #[serde(default)]
     pub results: Vec<Value>,
@@ -69,7 +70,7 @@ pub struct Investigation {
     pub profiling_results: Vec<Value>,
     /// Continue or stop, and why.
     #[serde(default)]
-    pub decision: Option<Value>,
+    pub decision: Option<AnyDecision>,
     /// What is measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<BenchmarkRecord>,
@@ -223,120 +224,15 @@ pub struct BaselineRecord {
     pub file: String,
     /// RFC 3339 in UTC.
     pub recorded_at: String,
+    /// SHA-256 over the sources that it was measured on, state files aside; absent when they are in no commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<String>,
     /// Whether the benchmark mostly waits, so that its numbers are not those of work.
     #[serde(default)]
     pub padded: bool,
     /// What this version does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
-}
-
-/// What was done in a phase, and where that can be checked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PhaseRecord {
-    /// The phase.
-    pub phase: Phase,
-    /// How it ended.
-    pub status: PhaseStatus,
-    /// RFC 3339 in UTC.
-    pub started_at: String,
-    /// RFC 3339 in UTC.
-    pub finished_at: String,
-    /// Why it was skipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// At most five.
-    #[serde(default)]
-    pub findings: Vec<Finding>,
-    /// Where it can be checked.
-    #[serde(default)]
-    pub evidence: Vec<Pointer>,
-    /// The results that it stored beside state and log.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub results: Vec<ResultFile>,
-    /// What became of each rule.
-    #[serde(default)]
-    pub rules: Vec<RuleCheck>,
-    /// SHA-256 of its section in the log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub section_sha256: Option<String>,
-    /// Its commit, or why there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checkpoint: Option<CheckpointRecord>,
-    /// What this version does not know.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
-/// A file of results as a phase stored it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ResultFile {
-    /// Relative to the root of the project.
-    pub path: String,
-    /// SHA-256 of the whole file.
-    pub sha256: String,
-}
-
-/// How a phase ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PhaseStatus {
-    /// It was carried out.
-    Complete,
-    /// It was left out, with a reason.
-    Skipped,
-}
-
-impl PhaseStatus {
-    /// Its word in output.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
-/// Something that a rule refuses and somebody approved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Approval {
-    /// What was approved.
-    pub what: Approved,
-    /// The phase in which it counts.
-    pub phase: Phase,
-    /// Who, why and when.
-    #[serde(flatten)]
-    pub waiver: Waiver,
-}
-
-/// What can be approved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Approved {
-    /// Less than sixty seconds.
-    Short,
-    /// More than one benchmark, or another one than setup chose.
-    Expand,
-    /// A series that disagrees with itself.
-    Noise,
-    /// A tree with changes that are not committed.
-    Dirty,
-    /// A phase that is left out.
-    SkipPhase,
-}
-
-impl Approved {
-    /// Its word in output.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Short => "short",
-            Self::Expand => "expand",
-            Self::Noise => "noise",
-            Self::Dirty => "dirty",
-            Self::SkipPhase => "skip-phase",
-        }
-    }
 }
 
 /// What a phase changes in the state, besides its own record.
@@ -346,6 +242,22 @@ pub enum Effect {
     Terms(Box<Terms>),
     /// A baseline is measured.
     Baseline(Box<Baseline>),
+    /// A change was tried.
+    Experiment {
+        /// The experiment with its verdict.
+        experiment: Box<Experiment>,
+        /// Its comparison, to be kept beside the state.
+        file: Filed,
+    },
+    /// It was decided whether to go on.
+    Decision(Box<Decision>),
+    /// What is left is one baseline.
+    Consolidation {
+        /// It.
+        baseline: Box<Baseline>,
+        /// Whether it has new numbers, and is not the one that is stored.
+        is_new: bool,
+    },
     /// The phase is left out.
     Skip(Waiver),
 }
@@ -396,9 +308,63 @@ impl Investigation {
         self.status != Status::Complete
     }
 
-    /// The latest record of a phase.
+    /// The latest record of a phase that still counts: a decision to go on opens the phases of experiment and decision
+    /// again, and an experiment or a baseline opens those that rest on it.
     pub fn record(&self, phase: Phase) -> Option<&PhaseRecord> {
-        self.phases.iter().rev().find(|record| record.phase == phase)
+        let behind = |is_last: &dyn Fn(&PhaseRecord) -> bool| {
+            self.phases.iter().rposition(is_last).map_or(0, |at| at + 1)
+        };
+        let from = match phase {
+            Phase::Optimization => behind(&|record| record.decided == Some(Course::Continue)),
+            Phase::Decision | Phase::Consolidation => behind(&|record| {
+                record.decided == Some(Course::Continue)
+                    || matches!(record.phase, Phase::Baseline | Phase::Optimization)
+            }),
+            _ => 0,
+        };
+        self.phases[from..].iter().rev().find(|record| record.phase == phase)
+    }
+
+    /// The experiments that this program has made, oldest first.
+    pub fn own_experiments(&self) -> impl DoubleEndedIterator<Item = &Experiment> {
+        self.experiments.iter().filter_map(AnyExperiment::ours)
+    }
+
+    /// The experiment that has begun and has no verdict.
+    pub fn open_experiment(&self) -> Option<&Experiment> {
+        self.own_experiments().find(|experiment| experiment.status == ExperimentStatus::Open)
+    }
+
+    /// How often it was decided to go on.
+    pub fn round(&self) -> u64 {
+        self.phases.iter().filter(|record| record.decided == Some(Course::Continue)).count() as u64
+    }
+
+    /// Whether the change was tried on sources that the present baseline is of.
+    pub fn is_of_present(&self, experiment: &Experiment) -> bool {
+        self.baseline().is_some_and(|present| {
+            experiment.baseline_recorded_at == present.recorded_at
+                || present.sources.as_ref() == Some(&experiment.change.sources)
+        })
+    }
+
+    /// Whether the same sources were judged again later.
+    pub fn is_tried_again(&self, experiment: &Experiment) -> bool {
+        self.own_experiments()
+            .skip_while(|other| other.id != experiment.id)
+            .skip(1)
+            .any(|later| later.verdict().is_some() && later.change.result == experiment.change.result)
+    }
+
+    /// Puts an experiment in the place of the one of its id, or behind the others.
+    pub fn put_experiment(&mut self, experiment: Experiment) {
+        let is_it = |other: &AnyExperiment| other.ours().is_some_and(|ours| ours.id == experiment.id);
+        let place = self.experiments.iter().position(is_it);
+        let any = AnyExperiment::Ours(Box::new(experiment));
+        match place {
+            Some(place) => self.experiments[place] = any,
+            None => self.experiments.push(any),
+        }
     }
 
     /// The phase that comes next; none when all are done.
@@ -418,8 +384,8 @@ impl Investigation {
 
     /// Applies what a phase changes.
     ///
-    /// `file` is where its baseline lies, relative to the root.
-    pub fn apply(&mut self, phase: Phase, effect: &Effect, file: Option<String>) {
+    /// `file` is where its baseline lies, relative to the root; `sources` are those it was measured on.
+    pub fn apply(&mut self, phase: Phase, effect: &Effect, file: Option<String>, sources: Option<String>) {
         match effect {
             Effect::Terms(terms) => {
                 let scenarios = std::mem::take(&mut self.scenario.scenarios);
@@ -428,12 +394,16 @@ impl Investigation {
                 self.benchmark = Some(terms.benchmark.clone());
                 self.quote = Some(terms.quote.clone());
             }
-            Effect::Baseline(baseline) => {
+            Effect::Experiment { experiment, .. } => self.put_experiment(experiment.as_ref().clone()),
+            Effect::Decision(decision) => self.decision = Some(AnyDecision::Ours(decision.clone())),
+            Effect::Consolidation { is_new: false, .. } => {}
+            Effect::Consolidation { baseline, .. } | Effect::Baseline(baseline) => {
                 self.baselines.retain(|stored| stored.version != baseline.version);
                 self.baselines.push(BaselineRecord {
                     version: baseline.version.clone(),
                     file: file.unwrap_or_default(),
                     recorded_at: baseline.recorded_at.clone(),
+                    sources,
                     padded: baseline.padded,
                     other: Map::new(),
                 });
@@ -514,6 +484,21 @@ mod tests {
             (open.status, open.phase, open.upcoming()),
             (Status::Complete, Phase::Consolidation, None)
         );
+    }
+
+    #[test]
+    fn s24_a_decision_to_go_on_opens_experiment_and_decision_again() {
+        let mut open = Investigation::new("a", NOW);
+        for phase in &Phase::ALL[..8] {
+            open.note(done(*phase), NOW);
+        }
+        let decided = |course| PhaseRecord { decided: Some(course), ..done(Phase::Decision) };
+        open.note(decided(Course::Continue), NOW);
+        assert_eq!((open.phase, open.record(Phase::Decision)), (Phase::Optimization, None));
+        assert!(open.record(Phase::Profiling).is_some() && open.is_live());
+        open.note(done(Phase::Optimization), NOW);
+        open.note(decided(Course::Stop), NOW);
+        assert_eq!(open.upcoming(), Some(Phase::Consolidation));
     }
 
     #[test]

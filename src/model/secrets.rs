@@ -12,6 +12,8 @@ const PREFIXES: [&str; 9] =
     ["ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "sk-", "xoxb-", "xoxp-", "AKIA"];
 /// A token is at least this long.
 const SHORTEST_TOKEN: usize = 16;
+/// A value in a source file is at least this long.
+const SHORTEST_VALUE: usize = 6;
 
 /// Refuses a text that holds what looks like a secret; `flag` gave it.
 ///
@@ -36,6 +38,60 @@ pub fn expect_none_in_command(argv: &[String]) -> Result<(), Failure> {
         }
         None => Ok(()),
     }
+}
+
+/// Whether a line of a source file holds what looks like a secret: a literal with a telling name before it, a line of
+/// settings, a token that a service hands out, the beginning of a private key, or a password in an address. A name alone
+/// tells nothing there: code is about tokens.
+pub fn is_in_source(line: &str) -> bool {
+    let mut words = line.split(|c: char| c.is_whitespace() || "\"'`,;()<>".contains(c));
+    let is_one = |word: &str| {
+        word.split(|c: char| !is_token(c)).any(|part| token_prefix(part).is_some())
+            || password_in_address(word)
+    };
+    let has_private_key = line.contains("-----BEGIN ") && line.contains("PRIVATE KEY-----");
+    words.any(is_one) || has_private_key || has_bearer(line) || has_named_literal(line) || is_setting(line)
+}
+
+/// `Bearer value`, as a header has it.
+fn has_bearer(line: &str) -> bool {
+    let Some((_, behind)) = line.split_once("Bearer ") else { return false };
+    let value = behind.split(|c: char| !is_token(c) && c != '.').next().unwrap_or_default();
+    value.len() >= SHORTEST_TOKEN && value.contains(|c: char| c.is_ascii_digit())
+}
+
+/// `name = "value"`, `"name": "value"` or `name: type = "value"`, anywhere in the line.
+fn has_named_literal(line: &str) -> bool {
+    let places = line.match_indices(['=', ':']).map(|(at, _)| (&line[..at], &line[at + 1..]));
+    places.into_iter().any(|(before, behind)| is_named_literal(before, behind))
+}
+
+fn is_named_literal(name: &str, rest: &str) -> bool {
+    let name = name.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
+    let name = name.rsplit(|c: char| c.is_whitespace() || "{(,\"'".contains(c)).next().unwrap_or_default();
+    let Some((between, value)) = rest.split_once(['"', '\'']) else { return false };
+    let literal = value.split(['"', '\'']).next().unwrap_or_default();
+    is_telling(name)
+        && !between.contains(['(', ',', '}'])
+        && literal.len() >= SHORTEST_VALUE
+        && !literal.contains(char::is_whitespace)
+}
+
+/// `NAME=value` of a variable, or `name=value` and `name: value` of a setting, and nothing else in the line.
+fn is_setting(line: &str) -> bool {
+    let line = line.trim();
+    let line = ["export ", "- "].iter().find_map(|word| line.strip_prefix(word)).unwrap_or(line);
+    let Some((name, value)) = line.split_once('=').or_else(|| line.split_once(": ")) else { return false };
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let is_variable = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    // A name in small letters may be code, and then its value is a name as well.
+    let is_no_name =
+        is_variable || value.contains(|c: char| c.is_ascii_digit()) && !value.ends_with([',', ';', '{']);
+    name.chars().all(is_word)
+        && is_telling(name)
+        && value.len() >= SHORTEST_VALUE
+        && is_no_name
+        && !value.contains(|c: char| c.is_whitespace() || "($<[".contains(c))
 }
 
 fn refusal(what: &str, found: &str) -> Failure {
@@ -117,6 +173,43 @@ mod tests {
         assert_eq!(in_command(&split).as_deref(), Some("password"));
         let shell: Vec<String> = ["sh", "-c", "TOKEN=abc node bench.mjs"].map(str::to_owned).to_vec();
         assert_eq!(in_command(&shell).as_deref(), Some("TOKEN"));
+    }
+
+    #[test]
+    fn x10_lines_of_source_that_hold_secrets_are_told_from_code_about_them() {
+        for line in [
+            r#"api_token = "a1b2c3d4""#,
+            r#"  "password": "hunter22","#,
+            r#"const API_KEY: &str = "a1b2c3d4";"#,
+            "export GITHUB_TOKEN=a1b2c3d4",
+            r#"let found = fetch("https://ann:pw@example.org/x");"#,
+            r#"header("ghp_0123456789abcdef")"#,
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+            "  password: hunter22222",
+            "db_password=abc1234",
+            "  - API_TOKEN=a1b2c3d4",
+            r#"let config = Config { user: "ann", password: "hunter22" };"#,
+            r#"header("Authorization: Bearer a1b2c3d4e5f6a7b8c9")"#,
+        ] {
+            assert!(is_in_source(line), "{line}");
+        }
+        for line in [
+            "let token = lexer.next();",
+            "    token: Token,",
+            "login(user, password=password)",
+            r#"let token = "fn";"#,
+            r#"if token == "a keyword" {"#,
+            "TOKENS=$(cat list)",
+            r#"let secret = hash("constant");"#,
+            "token = token2",
+            "    token: [u8; 32],",
+            "password: String",
+            "-----BEGIN PUBLIC KEY-----",
+            r#"Config { password, name: "anything" }"#,
+            "// Bearer of the flag",
+        ] {
+            assert!(!is_in_source(line), "{line}");
+        }
     }
 
     #[test]

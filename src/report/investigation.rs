@@ -1,7 +1,8 @@
 //! An investigation in words: where it stands, and the report about it.
 
-use crate::model::investigation::{Investigation, MetricTerm, PhaseRecord, PhaseStatus};
+use crate::model::investigation::{Investigation, MetricTerm};
 use crate::model::outcome::{Finding, MOST_FINDINGS, Phase};
+use crate::model::record::{PhaseRecord, PhaseStatus};
 use crate::model::rules::{Kept, Rule};
 use crate::model::units;
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! `baselines/<version>.json`: written whole, read with care, never guessed at.
 
 use super::layout::Layout;
+use super::packed;
 use super::transaction::{self, Change, Guard, PATIENCE};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::baseline::{Baseline, BenchSeries, RawFile, SCHEMA};
@@ -9,12 +10,8 @@ use crate::model::format::CURRENT;
 use crate::model::label::VersionLabel;
 use crate::model::samples::CodedSamples;
 use crate::sys::{files, regular};
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use serde_json::Value;
 use std::fs;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Coded samples up to this many bytes stay inside the document; more go beside it, compressed.
@@ -190,8 +187,7 @@ pub fn samples(layout: &Layout, bench: &BenchSeries) -> Result<Vec<CodedSamples>
     if files::sha256_bytes(&packed) != raw.sha256 {
         return Err(Failure::state(format!("{} is not what the baseline says it is", raw.path)));
     }
-    let mut text = Vec::new();
-    GzDecoder::new(&packed[..]).read_to_end(&mut text).context(FailureKind::State, what)?;
+    let text = packed::unpack(packed, &raw.path)?;
     serde_json::from_slice(&text).context(FailureKind::State, what)
 }
 
@@ -205,11 +201,10 @@ fn coded_size(bench: &BenchSeries) -> usize {
 }
 
 fn move_out(bench: &mut BenchSeries, artifacts: &Path, layout: &Layout) -> Result<RawFile, Failure> {
-    let what = || format!("the samples of {} cannot be packed", bench.bench);
+    let what = || format!("the samples of {} cannot be coded", bench.bench);
     let coded: Vec<Option<&CodedSamples>> = bench.forks.iter().map(|fork| fork.samples.as_ref()).collect();
     let text = serde_json::to_vec(&coded).context(FailureKind::Bug, what)?;
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    let packed = encoder.write_all(&text).and_then(|()| encoder.finish()).context(FailureKind::Bug, what)?;
+    let packed = packed::pack(&text)?;
     let sha256 = files::sha256_bytes(&packed);
     let path = artifacts.join(format!("{}{}{}", SAMPLE_FILE.0, &sha256[..HASH_DIGITS], SAMPLE_FILE.1));
     files::write_atomic(&path, &packed)?;

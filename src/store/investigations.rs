@@ -3,6 +3,7 @@
 //! A file that cannot be understood is never taken for a missing one and never overwritten.
 
 use super::layout::Layout;
+use super::schemas;
 use super::transaction::{self, Change, Guard, PATIENCE};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::investigation::{Investigation, SCHEMA_VERSION, check_id};
@@ -13,8 +14,6 @@ use serde_json::Value;
 pub const CURRENT: &str = "investigation.json";
 /// The folder of logs, and of investigations that are not current.
 const FOLDER: &str = "investigations";
-/// Errors of a document that are named at once.
-const MOST_ERRORS: usize = 5;
 /// An investigation as it was read.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -212,7 +211,7 @@ fn read(layout: &Layout, name: &str, bytes: Vec<u8>) -> Result<Stored, Failure> 
         ))
         .hint("update with `cargo install cargo-perf-lab`"));
     }
-    let errors = errors_of(&value)?;
+    let errors = schemas::errors_of::<Investigation>(&value)?;
     if !errors.is_empty() {
         return Err(damaged(errors.join("; ")));
     }
@@ -228,24 +227,4 @@ fn read(layout: &Layout, name: &str, bytes: Vec<u8>) -> Result<Stored, Failure> 
     // The format had no records of phases at its beginning.
     let foreign = value.get("phases").is_none().then_some(bytes);
     Ok(Stored { investigation, foreign })
-}
-
-/// What is wrong with a document, each with the place in it as a JSON pointer.
-fn errors_of(value: &Value) -> Result<Vec<String>, Failure> {
-    let schema = schemars::schema_for!(Investigation).to_value();
-    let validator = jsonschema::validator_for(&schema)
-        .context(FailureKind::Bug, || "the schema of investigations cannot be used".to_owned())?;
-    let mut errors: Vec<String> = validator
-        .iter_errors(value)
-        .map(|error| {
-            let place = error.instance_path().to_string();
-            format!("{}: {error}", if place.is_empty() { "/" } else { &place })
-        })
-        .collect();
-    let more = errors.len().saturating_sub(MOST_ERRORS);
-    errors.truncate(MOST_ERRORS);
-    if more > 0 {
-        errors.push(format!("and {more} more"));
-    }
-    Ok(errors)
 }
