@@ -47,6 +47,13 @@ impl Interrupted {
             format!("--resume can go on with {}", newest.join(", "))
         }))
     }
+
+    /// What the run `run` has kept, complete or not; none where nothing can be made of it.
+    pub fn kept(runs: &Path, run: &str) -> Option<Self> {
+        let folder = runs.join(run);
+        let intent = Intent::kept(&folder).ok().flatten()?;
+        Some(Self { folder, intent })
+    }
 }
 
 /// What to say of a comparison that asked the same and was interrupted, if there is one; damaged ones are not

@@ -253,8 +253,11 @@ fn is_program(kind: HarnessKind) -> bool {
     matches!(kind, HarnessKind::External | HarnessKind::Custom | HarnessKind::PerfHarness)
 }
 
-/// A waiver with the reason that the flag gave.
-fn approval(reason: Option<&str>, flag: &str) -> Result<Option<Waiver>, Failure> {
+/// The approval that a flag gives.
+///
+/// # Errors
+/// `Usage` for one without a reason.
+pub fn approval(reason: Option<&str>, flag: &str) -> Result<Option<Waiver>, Failure> {
     if reason.is_some_and(|text| text.trim().is_empty()) {
         return Err(Failure::usage(format!("{flag} needs a reason, which is stored with the result")));
     }

@@ -8,6 +8,7 @@ pub mod cancel;
 pub mod choosing;
 pub mod compare;
 pub mod completions;
+pub mod contesting;
 pub mod detach;
 pub mod doctor;
 pub mod emit;

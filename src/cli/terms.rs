@@ -1,5 +1,6 @@
 //! How sure a verdict has to be and of what, and which verdicts end with an exit code of their own.
 
+use super::contesting::Judging;
 use crate::model::comparison::Comparison;
 use crate::model::verdict::{Terms, Verdict, ViewName, parse_confidence, parse_margin, parse_view};
 use crate::store::config::Config;
@@ -18,9 +19,6 @@ pub struct TermsArgs {
     /// The view that decides: cost or felt (default: cost for benches, felt for programs)
     #[arg(long, value_name = "VIEW", value_parser = parse_view)]
     view: Option<ViewName>,
-    /// End with 3 when something regressed, with 4 when something is inconclusive
-    #[arg(long, value_name = "VERDICT", value_delimiter = ',')]
-    pub fail_on: Vec<Alarm>,
 }
 
 /// A verdict that the user wants to see in the exit code.
@@ -33,20 +31,30 @@ pub enum Alarm {
 }
 
 impl TermsArgs {
-    /// The terms, before anything is known of looks; what is not given is that of `config`.
-    pub fn terms(&self, config: &Config) -> Terms {
+    /// The terms, before anything is known of looks.
+    fn terms(&self, config: &Config) -> Terms {
         let (usual, chosen) = (Terms::default(), &config.verdicts);
         let confidence = self.confidence.or(chosen.confidence);
         Terms {
             error: confidence.map_or(usual.error, |percent| 1.0 - percent / 100.0),
             margin_percent: self.margin.or(chosen.margin).unwrap_or(usual.margin_percent),
-            looks: usual.looks,
+            ..usual
         }
     }
 
-    /// The view that decides, where somebody said so.
-    pub fn view(&self, config: &Config) -> Option<ViewName> {
-        self.view.or(config.verdicts.view)
+    /// The flags with which another call means the same.
+    pub fn repeated(&self) -> Vec<String> {
+        let given = [
+            ("--margin", self.margin.map(|margin| margin.to_string())),
+            ("--confidence", self.confidence.map(|confidence| confidence.to_string())),
+            ("--view", self.view.map(|view| view.name().to_owned())),
+        ];
+        given.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
+    }
+
+    /// How verdicts are come by; what is not given is that of `config`.
+    pub fn judging(&self, config: &Config) -> Judging {
+        Judging { view: self.view.or(config.verdicts.view), terms: self.terms(config) }
     }
 }
 

@@ -64,18 +64,34 @@ impl Workplace {
         Self::in_folder(lab, global, (global.run_id(), folder.to_path_buf()), order, patience)
     }
 
+    /// Leaves the traces that are here to themselves: others go beside them.
+    ///
+    /// # Errors
+    /// `Environment` when who supervises this run cannot be told.
+    pub fn begin_anew(&mut self, global: &Global) -> Result<(), Failure> {
+        let runs = self.folder.parent().unwrap_or(&self.folder);
+        self.folder = runs.join(global.run_id());
+        match &global.supervised {
+            Some(supervised) => supervised.keeps_traces_in(&self.folder),
+            None => Ok(()),
+        }
+    }
+
     /// The id of the run whose traces are here.
     pub fn run(&self) -> String {
         self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// A failure that says how what was measured before it can go on.
-    pub fn with_resumption(&self, failure: Failure) -> Failure {
+    /// A failure that says how what was measured before it can go on: with `command`, or else with the same one.
+    pub fn with_resumption(&self, failure: Failure, command: Option<&str>) -> Failure {
         if failure.hint.is_some() || !Intent::is_kept(&self.folder) {
             return failure;
         }
-        let run = self.run();
-        failure.hint(format!("the same command with --resume {run} goes on with the pairs measured so far"))
+        let how = match command {
+            Some(command) => format!("`{command}`"),
+            None => format!("the same command with --resume {}", self.run()),
+        };
+        failure.hint(format!("{how} goes on with the pairs measured so far"))
     }
 
     fn in_folder(

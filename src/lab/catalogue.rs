@@ -29,6 +29,16 @@ pub enum Program {
     External(External),
 }
 
+impl Program {
+    /// Sets a variable for it.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        match self {
+            Self::Bench(prepared) => drop(prepared.env.insert(name.to_owned(), value.into())),
+            Self::External(external) => drop(external.env.insert(name.to_owned(), value.to_owned())),
+        }
+    }
+}
+
 /// A benchmark and the program that measures it.
 #[derive(Debug, Clone)]
 pub struct Entry {

@@ -23,8 +23,8 @@ const MOST_LOOKS: u32 = 4;
 /// What is compared, and how.
 #[derive(Debug)]
 pub struct Comparing<'a> {
-    /// The trees of both sides.
-    pub trees: Sides<String>,
+    /// The sources of both sides: equal for equal ones.
+    pub sources: Sides<String>,
     /// The benches.
     pub contests: Vec<Contest<'a>>,
     /// The folder of the run.
@@ -94,8 +94,8 @@ impl Lab<'_> {
                     let factor = f64::from(1 << looks);
                     self.grow(&mut contestant.first, contestant.goal.times(factor))?;
                     done = false;
-                } else if needs == Needs::Confirmation {
-                    kept += self.confirm(contestant, intent.seed)?;
+                } else if needs == Needs::Confirmation || (terms.twice && contestant.second.is_none()) {
+                    kept += self.confirm(contestant, intent.seed, needs == Needs::Confirmation)?;
                     done = false;
                 }
             }
@@ -116,9 +116,14 @@ impl Lab<'_> {
     }
 
     /// Measures a second series; returns how many of its pairs were there before an interruption.
-    fn confirm(&mut self, contestant: &mut Contestant<'_>, seed: u64) -> Result<usize, Failure> {
+    fn confirm(
+        &mut self,
+        contestant: &mut Contestant<'_>,
+        seed: u64,
+        seems_changed: bool,
+    ) -> Result<usize, Failure> {
         let bench = contestant.contest.entries.base.benchmark.name.to_string();
-        self.report(Event::Confirming { bench });
+        self.report(Event::Confirming { seems_changed, bench });
         let mut second = Pairing::confirming(contestant.contest, contestant.course, seed, contestant.number)?;
         let kept = second.kept();
         self.grow(&mut second, contestant.goal.times(CONFIRMATION))?;
@@ -147,11 +152,12 @@ impl Lab<'_> {
             looks = (1..=MOST_LOOKS).rev().find(|looks| with(*looks) <= budget_s).unwrap_or(1);
         }
         let measured_s = goals.first().map_or(0.0, |goal| goal.measured_s);
+        let (wall_s, confirmation_s) = if order.terms.twice { (whole_s, 0.0) } else { (first_s, second_s) };
         self.report(Event::ComparisonPlanned {
             benches: courses.len(),
             measured_s,
-            wall_s: first_s,
-            confirmation_s: second_s,
+            wall_s,
+            confirmation_s,
             most_s: order.budget.map(|budget| budget.as_secs_f64()),
         });
         Ok(Terms { looks, ..order.terms })

@@ -20,7 +20,7 @@ const FILE: &str = "intent.json";
 /// What was asked: a comparison goes on only with the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
-    trees: Sides<String>,
+    sources: Sides<String>,
     benches: Vec<Bench>,
     duration: Duration,
     runs: Option<u32>,
@@ -56,7 +56,7 @@ impl Question {
     pub fn of(order: &Comparing<'_>) -> Self {
         let demand = order.contests.first().map(|contest| contest.demand);
         Self {
-            trees: order.trees.clone(),
+            sources: order.sources.clone(),
             benches: order.contests.iter().map(Bench::of).collect(),
             duration: demand.map_or(Duration::ZERO, |demand| demand.duration.measured()),
             runs: demand.and_then(|demand| demand.runs).map(|(runs, _)| runs),
@@ -71,7 +71,7 @@ impl Question {
     fn differs_from(&self, other: &Self) -> Option<&'static str> {
         let names = |of: &Self| of.benches.iter().map(|bench| bench.name.clone()).collect::<Vec<_>>();
         let same = [
-            (self.trees == other.trees, "other sources"),
+            (self.sources == other.sources, "other sources"),
             (names(self) == names(other), "other benches"),
             (self.benches == other.benches, "another build or other declarations of metrics"),
             (self.duration == other.duration && self.runs == other.runs, "another length"),
@@ -123,6 +123,11 @@ impl Intent {
         let Ok(bytes) = fs::read(&path) else { return Ok(None) };
         let intent = serde_json::from_slice(&bytes);
         intent.map(Some).map_err(|error| Failure::state(format!("{} is no intent: {error}", path.display())))
+    }
+
+    /// In what it differs from `question`, in words; none when it asked the same.
+    pub fn differs_from(&self, question: &Question) -> Option<&'static str> {
+        self.question.differs_from(question)
     }
 
     /// Whether it answers `question`.

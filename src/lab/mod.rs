@@ -22,6 +22,7 @@ pub mod plan;
 pub mod preflight;
 pub mod prepared;
 pub mod program;
+pub mod promotion;
 pub mod series;
 pub mod side;
 pub mod surroundings;

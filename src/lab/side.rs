@@ -103,7 +103,8 @@ impl Lab<'_> {
             ));
         }
         if let Some(command) = ground.prepare {
-            self.prepare_checkout(command, &place.berth.checkout)?;
+            let hint = "it runs in the root of each checkout, where only files that git holds are";
+            self.run_in_checkout(("--prepare", command), &place.berth.checkout, hint)?;
         }
         let discovered = ground.has_benches.then(|| self.discover()).transpose();
         let workspace = discovered.map_err(missing_dependency)?;
@@ -161,16 +162,35 @@ impl Lab<'_> {
         Ok(catalogue)
     }
 
-    /// Runs the user's command in a checkout, whose files that git does not hold are not there.
-    fn prepare_checkout(&mut self, command: &str, checkout: &Path) -> Result<(), Failure> {
-        let log = self.scratch_log("prepare");
+    /// Runs the user's command in a side that is made, in the folder that the user calls from, with the target folder of
+    /// its builds. The side has to be made again after it: there is no telling what the command leaves.
+    ///
+    /// # Errors
+    /// `Build` when it fails.
+    pub fn check_side(&mut self, command: &str, ground: &Ground<'_>, berth: &Berth) -> Result<(), Failure> {
+        let place = Place { ground, berth };
+        let folder = place.folder(ground.cwd)?;
+        let site =
+            Site { cwd: folder.clone(), flags: place.flags()?, target_directory: berth.target.clone() };
+        let hint = "it runs in a checkout of the change, where only files that git holds are";
+        self.at(site, |lab| lab.run_in_checkout(("--check", command), &folder, hint))
+    }
+
+    /// Runs the user's command in a folder of a checkout, whose files that git does not hold are not there.
+    fn run_in_checkout(
+        &mut self,
+        (flag, command): (&str, &str),
+        folder: &Path,
+        hint: &str,
+    ) -> Result<(), Failure> {
+        let log = self.scratch_log("command");
         self.report(Event::BuildStarted { command: command.to_owned() });
         let output = if self.build_shown {
             Output::StderrShown { log, log_limit: 1 << 20 }
         } else {
             Output::Recorded { log, log_limit: 1 << 20 }
         };
-        let invocation = Invocation::new(["sh", "-c", command], checkout, output);
+        let invocation = Invocation::new(["sh", "-c", command], folder, output);
         let ended = process::run(&self.for_cargo(invocation), &mut Alone, self.interrupt)?;
         if ended.exit.is_success() {
             return Ok(());
@@ -178,8 +198,7 @@ impl Lab<'_> {
         for line in ended.stderr.tail.lines() {
             self.report(Event::Warning { text: line.to_owned() });
         }
-        Err(Failure::new(FailureKind::Build, format!("--prepare {command:?} {}", ended.exit))
-            .hint("it runs in the root of each checkout, where only files that git holds are"))
+        Err(Failure::new(FailureKind::Build, format!("{flag} {command:?} {}", ended.exit)).hint(hint))
     }
 }
 

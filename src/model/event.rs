@@ -57,8 +57,10 @@ pub enum Event {
         /// What all of it may take, when that was said.
         most_s: Option<f64>,
     },
-    /// Something seems to have changed, so a second series is measured.
+    /// A second series is measured.
     Confirming {
+        /// Whether that is because something seems to have changed.
+        seems_changed: bool,
         /// The bench.
         bench: String,
     },

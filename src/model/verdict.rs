@@ -64,11 +64,14 @@ pub struct Terms {
     pub margin_percent: f64,
     /// How often a result may be looked at before it is final; the error is shared between the looks.
     pub looks: u32,
+    /// Whether everything is measured in two series, and not only what seems to have changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub twice: bool,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { error: 0.01, margin_percent: 1.0, looks: 1 }
+        Self { error: 0.01, margin_percent: 1.0, looks: 1, twice: false }
     }
 }
 

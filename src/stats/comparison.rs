@@ -59,10 +59,12 @@ pub struct Answer {
 /// Answers all `questions` of one comparison under `terms`.
 pub fn answer(questions: &[Question], terms: &Terms) -> Vec<Answer> {
     let first = first_series(questions, terms);
-    let changed: Vec<usize> = (0..questions.len())
-        .filter(|index| first[*index].0.verdict.is_change() && has_second(&questions[*index]))
+    let needs_second =
+        |verdict: Verdict| verdict.is_change() || (terms.twice && verdict == Verdict::Unchanged);
+    let settled: Vec<usize> = (0..questions.len())
+        .filter(|index| needs_second(first[*index].0.verdict) && has_second(&questions[*index]))
         .collect();
-    let p_values: Vec<f64> = changed.iter().map(|index| p_of(&questions[*index].deciding.second)).collect();
+    let p_values: Vec<f64> = settled.iter().map(|index| p_of(&questions[*index].deciding.second)).collect();
     // The second series stands for itself, so that it has the whole error to spend.
     let levels = holm::levels(&p_values, terms.error);
     let mut answers: Vec<Answer> = first
@@ -78,7 +80,7 @@ pub fn answer(questions: &[Question], terms: &Terms) -> Vec<Answer> {
             Answer { said: first.clone(), first, other, is_of_second: false, needs }
         })
         .collect();
-    for (index, level) in changed.into_iter().zip(levels) {
+    for (index, level) in settled.into_iter().zip(levels) {
         let question = &questions[index];
         let (second, other) = both_views(question, terms, level, |ratios| &ratios.second);
         let before = answers[index].first.verdict;
@@ -140,8 +142,8 @@ fn both_views<'a>(
     (deciding, other)
 }
 
-/// A change counts when a second series says the same, and then as large as the second says: of all that seem
-/// to have changed, the first series of those that did so by chance is too large.
+/// What a first series says counts when a second one says the same, and then as large as the second says: of all
+/// that seem to have changed, the first series of those that did so by chance is too large.
 fn confirmed(first: Verdict, mut second: Judgement) -> Judgement {
     if second.verdict != first {
         second.verdict = Verdict::Inconclusive;

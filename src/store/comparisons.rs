@@ -1,5 +1,6 @@
 //! The document of a comparison, beside its traces or wherever somebody has put it.
 
+use super::packed;
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::comparison::{Comparison, SCHEMA};
 use crate::model::format::CURRENT;
@@ -16,17 +17,17 @@ pub fn is_complete(folder: &Path) -> bool {
     folder.join(FILE).exists()
 }
 
-/// Writes `comparison` into the folder of its run; returns where it is.
+/// Writes `comparison` into the folder of its run; returns where it is, and its bytes.
 ///
 /// # Errors
 /// `Environment` when it cannot be written.
-pub fn save(folder: &Path, comparison: &Comparison) -> Result<PathBuf, Failure> {
+pub fn save(folder: &Path, comparison: &Comparison) -> Result<(PathBuf, Vec<u8>), Failure> {
     let path = folder.join(FILE);
     let mut bytes = serde_json::to_vec(comparison)
         .context(FailureKind::Bug, || "a comparison cannot be coded".to_owned())?;
     bytes.push(b'\n');
     files::write_atomic(&path, &bytes)?;
-    Ok(path)
+    Ok((path, bytes))
 }
 
 /// Reads a comparison from `path`, the document or the folder that holds it.
@@ -39,8 +40,17 @@ pub fn load(path: &Path) -> Result<Comparison, Failure> {
     let bytes = fs::read(&file)
         .context(FailureKind::Usage, || format!("{shown} cannot be read"))
         .map_err(|failure| failure.hint("name the comparison.json that `cargo perf compare` has stored"))?;
+    parse(&bytes, &shown)
+}
+
+/// Reads a comparison that is called `shown`, packed or not.
+///
+/// # Errors
+/// `State` when it is damaged or newer than this program.
+pub fn parse(bytes: &[u8], shown: &str) -> Result<Comparison, Failure> {
     let damaged = |why: String| Failure::state(format!("{shown} is no comparison: {why}"));
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let text = packed::unpack(bytes, shown)?;
+    let value: Value = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
     if value.get("schema").and_then(Value::as_str) != Some(SCHEMA) {
         return Err(damaged(format!("its schema is not {SCHEMA}")));
     }

@@ -151,14 +151,18 @@ fn describe(event: &Event) -> String {
         Event::ComparisonPlanned { benches, measured_s, wall_s, confirmation_s, most_s } => {
             let each = if *benches == 1 { String::new() } else { format!("{benches} benchmarks, ") };
             let most = most_s.map(|most| format!(", at most {}", seconds(most))).unwrap_or_default();
-            format!(
-                "plan: {each}{} s measured on each side, about {} in all, {} more if something changed{most}",
-                units::plain(*measured_s),
-                seconds(*wall_s),
-                seconds(*confirmation_s)
-            )
+            let more = if *confirmation_s > 0.0 {
+                format!(", {} more if something changed", seconds(*confirmation_s))
+            } else {
+                String::new()
+            };
+            let (measured, wall) = (units::plain(*measured_s), seconds(*wall_s));
+            format!("plan: {each}{measured} s measured on each side, about {wall} in all{more}{most}")
         }
-        Event::Confirming { bench } => format!("{bench} seems to have changed: measuring it once more"),
+        Event::Confirming { seems_changed: true, bench } => {
+            format!("{bench} seems to have changed: measuring it once more")
+        }
+        Event::Confirming { bench, .. } => format!("measuring {bench} once more"),
         Event::Examining { what } => format!("looking at {what}"),
         Event::PilotStarted { bench } => format!("trying {bench} once"),
         Event::ForkFinished { bench, forks, measured_s, target_s, left_s } => format!(
