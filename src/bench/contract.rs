@@ -75,13 +75,18 @@ pub fn with_report(invocation: Invocation, file: &Path) -> Invocation {
     )
 }
 
+/// By which a program can tell the side of an experiment that it is on: 0 without the change, 1 with it.
+pub const EXPERIMENT: &str = "PERF_EXPERIMENT";
+
 /// Whether the contract gives the variable a meaning, so that nobody else may set it.
 pub fn is_ours(name: &str) -> bool {
-    ASKED.contains(&name) || [report::PROTOCOL, report::FILE].contains(&name)
+    ASKED.contains(&name) || [EXPERIMENT, report::PROTOCOL, report::FILE].contains(&name)
 }
 
 fn set<const N: usize>(mut invocation: Invocation, variables: [(&str, Option<OsString>); N]) -> Invocation {
     invocation.env.extend(variables.map(|(name, value)| (name.to_owned(), value)));
+    // Of whoever calls this program it says nothing here.
+    invocation.env.entry(EXPERIMENT.to_owned()).or_insert(None);
     invocation
 }
 

@@ -83,7 +83,8 @@ impl BenchArgs {
         Ok((all, folder.map_or_else(|| session.cwd.clone(), |folder| session.layout.root.join(folder))))
     }
 
-    fn choice_words(&self) -> Vec<String> {
+    /// The flags that choose the benchmark, as they were given.
+    pub fn choice_words(&self) -> Vec<String> {
         words_of(&self.choice, &self.command)
     }
 

@@ -4,18 +4,20 @@ use super::arguments::Global;
 use super::session::Session;
 use crate::failure::Failure;
 use crate::git::checkpoint::Reason;
-use crate::investigation::advance::{Applied, Desk, Noted, Standing};
+use crate::investigation::advance::{Applied, Desk, Noted, Standing, advance};
 use crate::investigation::dossier::Asked;
 use crate::investigation::gate::Skip;
-use crate::investigation::needs;
+use crate::investigation::{needs, skip};
 use crate::lab::catalogue::Entry;
 use crate::model::checkpoint::{CheckpointRecord, CheckpointState, Mode};
 use crate::model::investigation::Investigation;
 use crate::model::outcome::{NextStep, Phase, Status};
 use crate::model::record::Approval;
 use crate::model::secrets;
+use crate::report::reply::Reply;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::slot::Slot;
+use crate::sys::{clock, host};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -118,6 +120,22 @@ pub fn desk<'a>(
     Desk { layout: &session.layout, standing, quote, approvals, mode, slot, interrupt }
 }
 
+/// Leaves phases out in their order, each with its section and its commit.
+///
+/// # Errors
+/// As [`advance`].
+pub fn leave_out(desk: &Desk<'_>, skips: &[Skip]) -> Result<Vec<Noted>, Failure> {
+    let command = super::stored_command(&desk.layout.root);
+    let mut skips = skips.to_vec();
+    skips.sort_by_key(|skip| skip.phase);
+    let mut noted = Vec::new();
+    for left_out in &skips {
+        let outcome = skip::outcome(left_out, &command, &host::user(), &clock::now_rfc3339());
+        noted.extend(advance(desk, outcome)?.noted);
+    }
+    Ok(noted)
+}
+
 fn parse_phase(name: &str) -> Result<Phase, String> {
     Phase::named(name).ok_or_else(|| format!("expected one of {}", Phase::ALL.map(Phase::name).join(", ")))
 }
@@ -125,6 +143,34 @@ fn parse_phase(name: &str) -> Result<Phase, String> {
 /// Where an investigation stands, and what comes next in it.
 pub fn standing(investigation: &Investigation, global: &Global) -> (Status, NextStep) {
     (investigation.status, needs::next(investigation, &global.repeated()))
+}
+
+/// The answer of a command that has carried out a phase: what it says, what became of the investigation, and what
+/// comes next in it.
+pub fn reply(
+    command: &'static str,
+    text: String,
+    mut result: Value,
+    applied: &Applied,
+    global: &Global,
+) -> Reply {
+    result["investigation"] = noted_json(applied);
+    let mut reply = Reply::plain(command, text, result);
+    reply.phase = Some(applied.outcome.phase);
+    reply.findings.clone_from(&applied.outcome.findings);
+    if let Some(noted) = &applied.noted {
+        reply.text.push_str(&noted_text(noted));
+        reply = with_standing(reply, &noted.investigation, global);
+    }
+    reply
+}
+
+/// `reply` with where the investigation stands, its baseline, and what comes next in it.
+pub fn with_standing(mut reply: Reply, investigation: &Investigation, global: &Global) -> Reply {
+    let (status, next) = standing(investigation, global);
+    (reply.status, reply.next) = (status, Some(next));
+    reply.baseline = investigation.baseline().map(|baseline| baseline.version.clone());
+    reply
 }
 
 /// What became of the investigation, a line each.

@@ -1,5 +1,6 @@
 //! The command line: arguments in, one answer out, an exit code.
 
+pub mod apply;
 pub mod arguments;
 pub mod asked;
 pub mod baseline;
@@ -12,6 +13,7 @@ pub mod contesting;
 pub mod detach;
 pub mod doctor;
 pub mod emit;
+pub mod experiment;
 pub mod guide;
 mod interrupted;
 pub mod investigating;
@@ -21,6 +23,7 @@ pub mod man;
 pub mod measuring;
 pub mod narrowing;
 pub mod next;
+pub mod proposal;
 pub mod report;
 pub mod runs;
 pub mod session;
@@ -75,6 +78,8 @@ enum Command {
     Setup(setup::Args),
     Baseline(baseline::Args),
     Baselines(baselines::Args),
+    Experiment(experiment::Args),
+    Apply(apply::Args),
     Compare(compare::Args),
     Verify(verify::Args),
     Status(status::Args),
@@ -97,6 +102,8 @@ impl Command {
             Self::Setup(_) => ("setup", Some(Phase::Setup)),
             Self::Baseline(_) => ("baseline", Some(Phase::Baseline)),
             Self::Baselines(_) => ("baselines", None),
+            Self::Experiment(_) => ("experiment", Some(Phase::Optimization)),
+            Self::Apply(_) => ("apply", None),
             Self::Compare(_) => ("compare", None),
             Self::Verify(_) => ("verify", None),
             Self::Status(_) => ("status", None),
@@ -119,6 +126,8 @@ impl Command {
             Self::Setup(args) => setup::run(&args, global, interrupt, printer),
             Self::Baseline(args) => baseline::run(&args, global, interrupt, printer),
             Self::Baselines(args) => baselines::run(&args, global),
+            Self::Experiment(args) => experiment::run(&args, global, interrupt, printer),
+            Self::Apply(args) => apply::run(&args, global, interrupt),
             Self::Compare(args) => compare::run(&args, global, interrupt, printer),
             Self::Verify(args) => verify::run(&args, global),
             Self::Status(args) => status::run(&args, global),

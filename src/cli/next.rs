@@ -8,16 +8,15 @@ use super::investigating::{self, InvestigationArgs};
 use super::session::Session;
 use super::workplace::take_machine;
 use crate::failure::{Failure, FailureKind};
-use crate::investigation::advance::{Desk, Noted, Standing, advance};
+use crate::investigation::advance::{Noted, Standing};
 use crate::investigation::dossier::{self, Asked};
-use crate::investigation::{gate, skip};
+use crate::investigation::gate;
 use crate::model::event::Listener;
 use crate::model::investigation::Investigation;
 use crate::model::outcome::{NextStep, Phase, Status};
 use crate::report::reply::{End, Reply};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::slot::Patience;
-use crate::sys::{clock, host};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -58,7 +57,7 @@ pub fn run(
         let slot = take_machine(&global.run_id(), "cargo perf next", patience, interrupt, report)?;
         let standing = Standing::Within(open.id.clone());
         let desk = investigating::desk(&session, standing, given, Vec::new(), &slot, interrupt);
-        skipped = leave_out(&desk, &asked)?;
+        skipped = investigating::leave_out(&desk, &asked.skips)?;
     }
     let now = skipped.last().map_or(open, |noted: &Noted| &noted.investigation);
     if !asked.skips.is_empty() && given.phase.is_none() {
@@ -90,22 +89,8 @@ fn destination(open: &Investigation, asked: &Asked, named: Option<Phase>) -> Res
     }
 }
 
-/// Leaves phases out in their order, each with its section and its commit.
-fn leave_out(desk: &Desk<'_>, asked: &Asked) -> Result<Vec<Noted>, Failure> {
-    let command = super::stored_command(&desk.layout.root);
-    let mut skips = asked.skips.clone();
-    skips.sort_by_key(|skip| skip.phase);
-    let mut noted = Vec::new();
-    for left_out in &skips {
-        let outcome = skip::outcome(left_out, &command, &host::user(), &clock::now_rfc3339());
-        noted.extend(advance(desk, outcome)?.noted);
-    }
-    Ok(noted)
-}
-
 /// Where the investigation stands now, and what the next phase lacks.
 fn answer(open: &Investigation, skipped: &[Noted], global: &Global) -> Reply {
-    let (status, next) = investigating::standing(open, global);
     let mut text = String::new();
     for noted in skipped {
         let phase = noted.record().map_or("", |record| record.phase.name());
@@ -117,13 +102,11 @@ fn answer(open: &Investigation, skipped: &[Noted], global: &Global) -> Reply {
         .collect();
     let mut reply = Reply::plain("next", text, json!({"id": open.id, "left_out": left_out}));
     reply.phase = Some(open.phase);
-    reply.status = status;
-    reply.baseline = open.baseline().map(|baseline| baseline.version.clone());
-    if let (NextStep::Question(question), true) = (&next, skipped.is_empty()) {
+    reply = investigating::with_standing(reply, open, global);
+    if let (Some(NextStep::Question(question)), true) = (&reply.next, skipped.is_empty()) {
         let what = format!("{} cannot be carried out yet", open.phase.name());
         reply.status = Status::Blocked;
         reply.end = End::Failed(Failure::new(FailureKind::Blocked, what).hint(question.clone()));
     }
-    reply.next = Some(next);
     reply
 }

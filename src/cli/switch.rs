@@ -1,7 +1,7 @@
 //! `cargo perf switch`.
 
 use super::arguments::Global;
-use super::investigating::standing;
+use super::investigating::with_standing;
 use super::session::Session;
 use crate::failure::Failure;
 use crate::report::investigation as rendered;
@@ -28,13 +28,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Reply, Failure> {
         let text = "no investigation is current now\n".to_owned();
         return Ok(Reply::plain("switch", text, json!({"investigation": null})));
     };
-    let (status, next) = standing(&current, global);
     let result =
         json!({"investigation": {"id": current.id, "status": current.status, "phase": current.phase}});
     let mut reply = Reply::plain("switch", rendered::summary(&current, true), result);
     reply.phase = Some(current.phase);
-    reply.status = status;
-    reply.baseline = current.baseline().map(|baseline| baseline.version.clone());
-    reply.next = Some(next);
-    Ok(reply)
+    Ok(with_standing(reply, &current, global))
 }

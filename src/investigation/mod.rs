@@ -2,10 +2,13 @@
 
 pub mod advance;
 pub mod baseline;
+pub mod control;
 pub mod dossier;
 pub mod evidence;
+pub mod experiment;
 pub mod experiments;
 pub mod gate;
 pub mod needs;
+pub mod proposal;
 pub mod setup;
 pub mod skip;

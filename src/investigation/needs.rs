@@ -36,7 +36,12 @@ pub fn needs(phase: Phase) -> Needs {
         Phase::Hypotheses => planned("a git history", true, false),
         Phase::CodePaths => planned("the sources of the benchmark", true, false),
         Phase::Profiling => planned("a benchmark that computes, with debug symbols", true, true),
-        Phase::Optimization => planned("one change as a patch, and a benchmark that computes", true, true),
+        Phase::Optimization => Needs {
+            inputs: "one change, as a patch, a revision or in the work tree, and a benchmark that computes",
+            carried_out: true,
+            skippable: true,
+            wants_work: true,
+        },
         Phase::Decision => planned("a verdict and its rationale", false, false),
         Phase::Consolidation => planned("a decision", false, false),
     }
@@ -50,6 +55,10 @@ pub fn next(investigation: &Investigation, repeated: &[String]) -> NextStep {
     };
     let Some(phase) = investigation.upcoming() else { return command(&["report"]) };
     let needs = needs(phase);
+    if let Some(open) = investigation.open_experiment() {
+        let flags = open.flags.iter().map(String::as_str);
+        return command(&["experiment", "--continue"].into_iter().chain(flags).collect::<Vec<_>>());
+    }
     if needs.carried_out && phase != Phase::Setup {
         return command(&[phase.commands()[0]]);
     }
