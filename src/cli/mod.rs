@@ -9,7 +9,9 @@ pub mod cancel;
 pub mod choosing;
 pub mod compare;
 pub mod completions;
+pub mod consolidate;
 pub mod contesting;
+pub mod decide;
 pub mod detach;
 pub mod doctor;
 pub mod emit;
@@ -27,6 +29,7 @@ pub mod proposal;
 pub mod report;
 pub mod runs;
 pub mod session;
+pub mod settling;
 pub mod setup;
 pub mod sides;
 pub mod status;
@@ -80,6 +83,8 @@ enum Command {
     Baselines(baselines::Args),
     Experiment(experiment::Args),
     Apply(apply::Args),
+    Decide(decide::Args),
+    Consolidate(consolidate::Args),
     Compare(compare::Args),
     Verify(verify::Args),
     Status(status::Args),
@@ -104,6 +109,8 @@ impl Command {
             Self::Baselines(_) => ("baselines", None),
             Self::Experiment(_) => ("experiment", Some(Phase::Optimization)),
             Self::Apply(_) => ("apply", None),
+            Self::Decide(_) => ("decide", Some(Phase::Decision)),
+            Self::Consolidate(_) => ("consolidate", Some(Phase::Consolidation)),
             Self::Compare(_) => ("compare", None),
             Self::Verify(_) => ("verify", None),
             Self::Status(_) => ("status", None),
@@ -128,6 +135,8 @@ impl Command {
             Self::Baselines(args) => baselines::run(&args, global),
             Self::Experiment(args) => experiment::run(&args, global, interrupt, printer),
             Self::Apply(args) => apply::run(&args, global, interrupt),
+            Self::Decide(args) => decide::run(&args, global, interrupt, printer),
+            Self::Consolidate(args) => consolidate::run(&args, global, interrupt, printer),
             Self::Compare(args) => compare::run(&args, global, interrupt, printer),
             Self::Verify(args) => verify::run(&args, global),
             Self::Status(args) => status::run(&args, global),

@@ -3,6 +3,7 @@
 use super::arguments::Global;
 use super::asked::BenchArgs;
 use super::baseline;
+use super::consolidate;
 use super::emit::Printer;
 use super::investigating::{self, InvestigationArgs};
 use super::session::Session;
@@ -69,6 +70,10 @@ pub fn run(
             let investigation = InvestigationArgs { skip_phase: Vec::new(), phase: None, ..given.clone() };
             let bench = args.bench.clone();
             baseline::run(&baseline::Args::within(bench, investigation), global, interrupt, printer)
+        }
+        Phase::Consolidation => {
+            let investigation = InvestigationArgs { skip_phase: Vec::new(), phase: None, ..given.clone() };
+            consolidate::run(&consolidate::Args { investigation }, global, interrupt, printer)
         }
         _ => Ok(answer(now, &skipped, global)),
     }

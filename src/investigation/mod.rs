@@ -2,7 +2,9 @@
 
 pub mod advance;
 pub mod baseline;
+pub mod consolidation;
 pub mod control;
+pub mod decision;
 pub mod dossier;
 pub mod evidence;
 pub mod experiment;

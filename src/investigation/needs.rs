@@ -1,5 +1,6 @@
 //! What each phase needs before it can be carried out, and which of them this version carries out.
 
+use super::decision::recommend;
 use crate::model::investigation::Investigation;
 use crate::model::outcome::{NextStep, Phase};
 
@@ -42,8 +43,15 @@ pub fn needs(phase: Phase) -> Needs {
             skippable: true,
             wants_work: true,
         },
-        Phase::Decision => planned("a verdict and its rationale", false, false),
-        Phase::Consolidation => planned("a decision", false, false),
+        Phase::Decision => Needs {
+            inputs: "a verdict and its rationale",
+            carried_out: true,
+            skippable: false,
+            wants_work: false,
+        },
+        Phase::Consolidation => {
+            Needs { inputs: "a decision", carried_out: true, skippable: false, wants_work: false }
+        }
     }
 }
 
@@ -58,6 +66,11 @@ pub fn next(investigation: &Investigation, repeated: &[String]) -> NextStep {
     if let Some(open) = investigation.open_experiment() {
         let flags = open.flags.iter().map(String::as_str);
         return command(&["experiment", "--continue"].into_iter().chain(flags).collect::<Vec<_>>());
+    }
+    if phase == Phase::Decision {
+        let found = recommend(investigation);
+        let why = format!("as recommended: {}", found.why);
+        return command(&["decide", found.verdict.name(), "--rationale", &why]);
     }
     if needs.carried_out && phase != Phase::Setup {
         return command(&[phase.commands()[0]]);

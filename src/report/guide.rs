@@ -130,7 +130,7 @@ fn phase_json(phase: Phase, state: &str, known: &[String]) -> Value {
 }
 
 /// How an investigation is driven, as far as this version goes: each step, its command, and what comes of it.
-const STEPS: [(&str, &[&str], &str); 7] = [
+const STEPS: [(&str, &[&str], &str); 12] = [
     ("find the id of a benchmark", &["list"], "one line each; perf.toml adds external commands"),
     (
         "settle what is asked",
@@ -157,7 +157,40 @@ const STEPS: [(&str, &[&str], &str); 7] = [
     ),
     ("measure the baseline", &["baseline", "--detach"], "commit your changes first: the tree must be clean"),
     ("wait for it", &["wait", "--timeout", "45s"], "as before"),
-    ("go on", &["next"], "carries out the next phase, or asks for what it lacks with exit code 6"),
+    (
+        "see what comes next",
+        &["next"],
+        "carries out the next phase, or asks for what it lacks with exit code 6",
+    ),
+    (
+        "leave out what this version does not carry out",
+        &[
+            "next",
+            "--skip-phase",
+            "breaking-point=WHY",
+            "--skip-phase",
+            "constraints=WHY",
+            "--skip-phase",
+            "hypotheses=WHY",
+            "--skip-phase",
+            "code-paths=WHY",
+            "--skip-phase",
+            "profiling=WHY",
+        ],
+        "each is a section of the log",
+    ),
+    (
+        "change one thing in the work tree, and try it",
+        &["experiment", "--change", "CHANGE", "--detach"],
+        "commit nothing: the change is measured beside the commit, and stays where it is",
+    ),
+    ("wait for it", &["wait", "--timeout", "45s"], "as before; accept, reject or inconclusive"),
+    (
+        "decide",
+        &["decide", "stop", "--rationale", "WHY"],
+        "without a verdict it says what is recommended; `continue` leads back to the next change",
+    ),
+    ("consolidate", &["consolidate"], "one baseline is left; `cargo perf apply E1` keeps an accepted change"),
     (
         "check the evidence",
         &["log", "--check"],
@@ -191,6 +224,8 @@ pub fn investigation() -> Part {
         "CONDITION": "when it is fast enough, as in 'cost <= baseline * 0.9'",
         "VERSION": "a label of letters, digits, '.', '_', '+' and '-'",
         "ID": "the id of a benchmark, from `list`",
+        "CHANGE": "what the change does, in a few words",
+        "WHY": "the reason, which is logged",
     });
     Part { text, json: json!({"steps": steps, "placeholders": placeholders}) }
 }

@@ -1,8 +1,9 @@
 //! An investigation in words: where it stands, and the report about it.
 
+use super::experiments::{self, Basis};
 use crate::model::investigation::{Investigation, MetricTerm};
 use crate::model::outcome::{Finding, MOST_FINDINGS, Phase};
-use crate::model::record::{PhaseRecord, PhaseStatus};
+use crate::model::record::PhaseRecord;
 use crate::model::rules::{Kept, Rule};
 use crate::model::units;
 use serde_json::{Value, json};
@@ -71,18 +72,24 @@ pub fn findings(investigation: &Investigation) -> Vec<Finding> {
 }
 
 /// The report as Markdown.
-pub fn markdown(investigation: &Investigation, checkpoints: &[String]) -> String {
+pub fn markdown(basis: Basis<'_>, checkpoints: &[String]) -> String {
+    let investigation = basis.investigation;
     let mut text = format!("# {}\n\n", plain(&investigation.scenario.description));
     let _ = writeln!(text, "Investigation `{}`, {}.\n", investigation.id, investigation.status.name());
     section(&mut text, "Question", question(investigation));
     section(
         &mut text,
         "Findings",
-        findings(investigation)
+        basis
+            .provable(findings(investigation))
             .iter()
             .map(|finding| format!("{} (`{}`)", plain(&finding.text), finding.evidence))
             .collect(),
     );
+    section(&mut text, "Experiments", claims(&experiments::experiments(basis)));
+    section(&mut text, "Decision", claims(&experiments::decision(basis)));
+    section(&mut text, "Recommendations", claims(&experiments::recommendations(basis)));
+    section(&mut text, "Abandoned", claims(&experiments::abandoned(basis)));
     let _ = writeln!(text, "## Phases\n\n| phase | state | findings | checkpoint |\n|---|---|---|---|");
     for phase in Phase::ALL {
         let row = match latest(investigation, checkpoints, phase) {
@@ -116,27 +123,28 @@ pub fn markdown(investigation: &Investigation, checkpoints: &[String]) -> String
             })
             .collect(),
     );
-    section(&mut text, "What the evidence does not say", insufficient(investigation));
+    section(&mut text, "What the evidence does not say", insufficient(basis));
     text
 }
 
 /// The report for machines; the keys of an analysis are `summary`, `recommendations`, `abandoned` and `next_steps`.
-pub fn json(investigation: &Investigation, next: &Value) -> Value {
-    let left_out = investigation.phases.iter().filter(|record| record.status == PhaseStatus::Skipped);
+pub fn json(basis: Basis<'_>, next: &Value) -> Value {
+    let investigation = basis.investigation;
     json!({
         "id": investigation.id,
         "summary": {
             "scenario": investigation.scenario,
             "benchmark": investigation.benchmark,
             "baselines": investigation.baselines,
-            "findings": findings(investigation),
+            "findings": basis.provable(findings(investigation)),
         },
-        "recommendations": [],
-        "abandoned": left_out.map(|record| json!({"phase": record.phase, "why": record.reason})).collect::<Vec<_>>(),
+        "recommendations": experiments::recommendations(basis),
+        "abandoned": experiments::abandoned(basis),
         "next_steps": [next],
-        "insufficient": insufficient(investigation),
+        "insufficient": insufficient(basis),
         "phases": investigation.phases,
         "approvals": investigation.approvals,
+        "experiments": investigation.experiments,
         "decision": investigation.decision,
     })
 }
@@ -195,7 +203,8 @@ fn kept(investigation: &Investigation) -> Vec<String> {
 }
 
 /// What cannot be concluded yet, and what it needs.
-fn insufficient(investigation: &Investigation) -> Vec<String> {
+pub fn insufficient(basis: Basis<'_>) -> Vec<String> {
+    let investigation = basis.investigation;
     let mut lacks = Vec::new();
     if investigation.baselines.is_empty() {
         lacks.push("no baseline is measured, so there are no numbers: run `cargo perf baseline`".to_owned());
@@ -203,9 +212,7 @@ fn insufficient(investigation: &Investigation) -> Vec<String> {
     if investigation.baselines.iter().any(|baseline| baseline.padded) {
         lacks.push("the benchmark mostly waits, so nothing can be concluded from its time: let it work, and measure again".to_owned());
     }
-    if investigation.experiments.is_empty() {
-        lacks.push("no change was tried, so nothing is recommended".to_owned());
-    }
+    lacks.extend(experiments::unsettled(basis));
     lacks
 }
 
@@ -218,6 +225,11 @@ fn section(text: &mut String, heading: &str, lines: Vec<String>) {
         let _ = writeln!(text, "- {line}");
     }
     text.push('\n');
+}
+
+/// Claims with the places where they can be checked, a line each.
+fn claims(claims: &[experiments::Claim]) -> Vec<String> {
+    claims.iter().map(|claim| format!("{} (`{}`)", plain(&claim.text), claim.evidence)).collect()
 }
 
 /// Text on one line in which nothing means anything to Markdown's tables and headings.

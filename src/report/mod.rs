@@ -5,6 +5,7 @@ pub mod block;
 pub mod comparison;
 pub mod doctor;
 pub mod envelope;
+pub mod experiments;
 pub mod guide;
 pub mod investigation;
 pub mod listing;

@@ -250,6 +250,7 @@ fn a_measured_bench_sees_the_environment_that_cargo_bench_gives_it() {
     cargo.env("CARGO_TARGET_DIR", target_folder()).env(traces::MARKER, &sandbox.marker);
     cargo.env("ENVIRONMENT_TO", &cargos).env("CRITERION_HOME", sandbox.aside.join("criterion"));
     cargo.env("XDG_STATE_HOME", sandbox.state_home()).env("XDG_CACHE_HOME", cache());
+    cargo.env("TMPDIR", sandbox.out.join("tmp"));
     cargo.current_dir(&sandbox.project).stdout(Stdio::null()).stderr(Stdio::null());
     assert!(cargo.status().expect("cargo can be started").success());
 

@@ -14,6 +14,7 @@ mod detached;
 mod discovery;
 mod doctor;
 mod documents;
+mod experimenting;
 mod external;
 mod guide;
 mod harness_kinds;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         statistics::trials(),
         comparing::trials(),
         investigation::trials(),
+        experimenting::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     if !arguments.list {

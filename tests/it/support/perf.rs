@@ -73,6 +73,10 @@ impl<'s> Perf<'s> {
         command.env("XDG_STATE_HOME", sandbox.state_home());
         // Checkouts of both sides, kept from test to test as a user's are.
         command.env("XDG_CACHE_HOME", sandbox::cache());
+        // What a killed run leaves goes with the sandbox.
+        let temporary = sandbox.out.join("tmp");
+        fs::create_dir_all(&temporary).expect("the folder can be made");
+        command.env("TMPDIR", temporary);
         Self { sandbox, command, stderr: None }
     }
 

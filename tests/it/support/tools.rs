@@ -26,6 +26,12 @@ pub fn preloaded(folder: &Path, source: &str) -> PathBuf {
     library
 }
 
+/// Runs git as a user does.
+pub fn git(folder: &Path, words: &[&str]) {
+    let output = Command::new("git").current_dir(folder).args(words).output().expect("git is required");
+    assert!(output.status.success(), "git {}: {output:?}", words.join(" "));
+}
+
 pub const NODE: &[&str] = &["node", "--version"];
 pub const PYTHON: &[&str] = &["python3", "--version"];
 pub const PYTEST: &[&str] = &["pytest", "--version"];
