@@ -4,18 +4,23 @@ use super::arguments::Global;
 use super::investigating::{standing, with_standing};
 use super::session::Session;
 use super::status::checkpoints;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::investigation::advance::commits_of;
 use crate::investigation::dossier;
+use crate::model::baseline::Baseline;
 use crate::model::experiment::Experiment;
 use crate::model::investigation::Investigation;
+use crate::model::label::VersionLabel;
+use crate::model::record::ResultFile;
 use crate::report::experiments::Basis;
+use crate::report::html::{self, Page, Shown};
 use crate::report::reply::Reply;
 use crate::report::{block, investigation as rendered};
-use crate::store::{investigations, results};
+use crate::store::{baselines, comparisons, investigations, results};
 use crate::sys::files;
 use serde_json::json;
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 /// Report on the investigation as Markdown: question, findings, phases, rules, approvals
 #[derive(Debug, clap::Args)]
@@ -23,6 +28,9 @@ pub struct Args {
     /// Another investigation than the current one
     #[arg(long, value_name = "ID")]
     id: Option<String>,
+    /// Write one page with charts, which needs no network, to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Answers the command.
@@ -34,12 +42,49 @@ pub fn run(args: &Args, global: &Global) -> Result<Reply, Failure> {
     let checkpoints = checkpoints(&investigation, &commits);
     let (state, lost) = (state_of(&session, &investigation), lost(&session, &investigation));
     let basis = Basis { investigation: &investigation, state: &state, lost: &lost };
-    let result = rendered::json(basis, &json!(block::next(&next)));
-    let mut text = rendered::markdown(basis, &checkpoints);
-    let _ = writeln!(text, "## Next\n\n{}", block::next(&next));
+    let mut result = rendered::json(basis, &json!(block::next(&next)));
+    let text = if let Some(file) = &args.html {
+        let size = write_page(&session.cwd.join(file), &session, basis, &checkpoints)?;
+        result["html"] = json!({"file": file, "bytes": size});
+        format!("written to {} ({} KB)\n", file.display(), size.div_ceil(1024))
+    } else {
+        let mut text = rendered::markdown(basis, &checkpoints);
+        let _ = writeln!(text, "## Next\n\n{}", block::next(&next));
+        text
+    };
     let mut reply = Reply::plain("report", text, result);
     reply.findings = basis.provable(rendered::findings(&investigation));
     Ok(with_standing(reply, &investigation, global))
+}
+
+/// Writes the page; returns its size in bytes.
+fn write_page(
+    file: &Path,
+    session: &Session,
+    basis: Basis<'_>,
+    checkpoints: &[String],
+) -> Result<usize, Failure> {
+    let open = basis.investigation;
+    if file.is_dir() {
+        return Err(Failure::usage(format!("{} is a folder", file.display()))
+            .hint("--html takes the file to write, as in --html report.html"));
+    }
+    let log = investigations::log(&session.layout, &open.id)?.unwrap_or_default();
+    let baseline = baseline_of(open, session);
+    let experiments = open.own_experiments().map(|experiment| shown(experiment, session)).collect();
+    let page = Page { basis, checkpoints, log: &log, baseline: baseline.as_ref(), experiments };
+    let html = html::page(&page);
+    if html.len() >= html::LARGEST {
+        let text = format!("the page would have {} MB, which nobody could look at", html.len() >> 20);
+        return Err(
+            Failure::environment(text).hint("leave --html away: the report as Markdown holds the same")
+        );
+    }
+    files::write_atomic(file, html.as_bytes()).map_err(|failure| {
+        Failure { kind: FailureKind::Environment, ..failure }
+            .hint("--html takes a file in a folder that can be written")
+    })?;
+    Ok(html.len())
 }
 
 /// The file of the state, relative to the root.
@@ -58,4 +103,21 @@ fn lost(session: &Session, open: &Investigation) -> Vec<String> {
         finding.is_some_and(|finding| results::read(&session.layout.root, &finding.comparison).is_err())
     };
     open.own_experiments().filter(is_lost).map(|experiment| experiment.id.clone()).collect()
+}
+
+fn baseline_of(open: &Investigation, session: &Session) -> Option<Baseline> {
+    let label = VersionLabel::new(&open.baseline()?.version).ok()?;
+    baselines::load(&session.layout, &label).ok()
+}
+
+/// What is still there of an experiment: a file that was changed since is none.
+fn shown<'a>(experiment: &'a Experiment, session: &Session) -> Shown<'a> {
+    let read = |file: &ResultFile| results::read(&session.layout.root, file).ok();
+    let finding = experiment.finding.as_ref();
+    let comparison = finding.and_then(|finding| {
+        let file = &finding.comparison;
+        comparisons::parse(&read(file)?, &file.path).ok()
+    });
+    let patch = read(&experiment.change.patch).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Shown { experiment, comparison, patch }
 }

@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod envelope;
 pub mod experiments;
 pub mod guide;
+pub mod html;
 pub mod investigation;
 pub mod listing;
 pub mod log;

@@ -1,6 +1,7 @@
 //! Experiments from outside: one change is tried, judged, not left behind, and decided on.
 
 mod decisions;
+mod golden;
 mod killed;
 mod refusals;
 mod verdicts;
@@ -15,7 +16,7 @@ use serde_json::Value;
 use std::ops::Deref;
 
 pub fn trials() -> Vec<Trial> {
-    [verdicts::trials(), refusals::trials(), killed::trials(), decisions::trials()]
+    [verdicts::trials(), refusals::trials(), killed::trials(), decisions::trials(), golden::trials()]
         .into_iter()
         .flatten()
         .collect()

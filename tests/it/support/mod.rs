@@ -1,5 +1,6 @@
 //! What the tests stand on: sandboxes, runs of the program, and what can be told from its traces.
 
+pub mod browser;
 pub mod cases;
 pub mod mounts;
 pub mod perf;
