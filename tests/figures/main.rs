@@ -1,10 +1,11 @@
 //! The suite behind every claim of this project about its own performance: `cargo bench --bench figures`.
 //!
-//! It rewrites `docs/figures.md` and the figures of `docs/verdicts.md`. A bound that is missed is published as missed
-//! and is no error; an error is what could not be measured.
+//! It rewrites `docs/figures.md` and the figures of `docs/verdicts.md` and `docs/experiments.md`. A bound that is missed
+//! is published as missed and is no error; an error is what could not be measured.
 
 mod counting;
 mod driven;
+mod experiments;
 mod grammar;
 mod listing;
 mod noise;
@@ -28,7 +29,7 @@ use verdicts::kernels::Kernel;
 use verdicts::traces::Condition;
 
 /// What can be named on the command line, where it is published, and what measures it.
-const PARTS: [(&str, Page, Measure); 11] = [
+const PARTS: [(&str, Page, Measure); 12] = [
     ("overhead", Page::Figures, overhead::measure),
     ("list", Page::Figures, listing::measure),
     ("driven", Page::Figures, driven::measure),
@@ -40,6 +41,7 @@ const PARTS: [(&str, Page, Measure); 11] = [
     ("replay", Page::Verdicts, verdicts::replay::measure),
     ("engine", Page::Verdicts, verdicts::engine::measure),
     ("live", Page::Verdicts, verdicts::live::measure),
+    ("experiments", Page::Experiments, experiments::measure),
 ];
 
 type Measure = fn(&Setting) -> Result<Vec<Figure>, Failure>;
@@ -215,7 +217,7 @@ fn publish(
         return Ok(());
     }
     let sha256 = circumstances.store_raw(figures.iter().map(|(_, figure)| figure))?;
-    for page in [Page::Figures, Page::Verdicts] {
+    for page in Page::ALL {
         let whole = PARTS.iter().filter(|(_, own, _)| *own == page).all(|(name, ..)| request.wants(name));
         if complete && whole {
             circumstances.write(page, &sha256, &tables(Some(page)))?;

@@ -15,14 +15,20 @@ pub enum Page {
     Figures,
     /// Whether its verdicts are right: the method stands before them.
     Verdicts,
+    /// Whether what it says of changes is right: the method stands before that too.
+    Experiments,
 }
 
 impl Page {
+    /// All pages.
+    pub const ALL: [Self; 3] = [Self::Figures, Self::Verdicts, Self::Experiments];
+
     /// The document, relative to the repository.
     pub fn document(self) -> &'static str {
         match self {
             Self::Figures => "docs/figures.md",
             Self::Verdicts => "docs/verdicts.md",
+            Self::Experiments => "docs/experiments.md",
         }
     }
 
@@ -30,7 +36,7 @@ impl Page {
     fn before(self) -> Result<String, Failure> {
         match self {
             Self::Figures => Ok("# Figures\n".to_owned()),
-            Self::Verdicts => {
+            Self::Verdicts | Self::Experiments => {
                 let text = fs::read_to_string(root().join(self.document()))
                     .context(FailureKind::Environment, || "the method cannot be read".to_owned())?;
                 let method = text.split("\n## Figures\n").next().unwrap_or_default().trim_end();
@@ -43,7 +49,7 @@ impl Page {
     fn tables(self, tables: &str) -> String {
         match self {
             Self::Figures => tables.to_owned(),
-            Self::Verdicts => tables.replace("\n## ", "\n### "),
+            Self::Verdicts | Self::Experiments => tables.replace("\n## ", "\n### "),
         }
     }
 }

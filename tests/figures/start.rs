@@ -8,6 +8,7 @@ use cargo_perf_lab::sys::interrupt::{Interrupt, interrupted};
 use cargo_perf_lab::sys::invocation::Invocation;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::os::fd::OwnedFd;
@@ -120,6 +121,26 @@ pub fn output(mut command: Command, interrupt: &Interrupt) -> Result<String, Fai
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     expect_success(output.status, &command, said.trim())?;
     Ok(said)
+}
+
+/// What a command of the tool has answered with `--json`.
+#[derive(Debug)]
+pub struct Answered {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// The answer.
+    pub json: Value,
+}
+
+/// Runs the tool with `--json` to its end, however that is.
+pub fn answered(mut command: Command, interrupt: &Interrupt) -> Result<Answered, Failure> {
+    interrupt.check()?;
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let output = command.output().context(FailureKind::Environment, || shown(&command))?;
+    interrupt.check()?;
+    let unread = || format!("the answer of {} cannot be read", shown(&command));
+    let json = serde_json::from_slice(&output.stdout).context(FailureKind::Environment, unread)?;
+    Ok(Answered { code: output.status.code(), json })
 }
 
 /// Runs a process to its end and reads its accounts meanwhile.

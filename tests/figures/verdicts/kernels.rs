@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// The fixture.
 const FIXTURE: &str = "kernels";
 /// Where the units are said.
-const SOURCE: &str = "src/lib.rs";
+pub const SOURCE: &str = "src/lib.rs";
 
 /// A kernel and what is planted in it.
 #[derive(Debug, Clone, Copy)]
@@ -121,7 +121,11 @@ fn commit(repository: &Repository, parents: &[git2::Oid]) -> Result<git2::Oid, g
     repository.commit(Some("HEAD"), &author, &author, "kernels", &tree, &parents.iter().collect::<Vec<_>>())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+/// Copies a fixture without what was built in its place.
+///
+/// # Errors
+/// `Environment` when a file cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     let failed = || format!("{} cannot be copied", from.display());
     fs::create_dir_all(to).context(FailureKind::Environment, failed)?;
     for entry in fs::read_dir(from).context(FailureKind::Environment, failed)?.flatten() {
