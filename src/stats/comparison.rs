@@ -30,6 +30,17 @@ pub struct Ratios {
     pub second: Vec<f64>,
 }
 
+impl Question {
+    /// The same, with the pairs of both series as one.
+    fn pooled(&self) -> Self {
+        let pooled = |ratios: &Ratios| Ratios {
+            first: [&ratios.first[..], &ratios.second].concat(),
+            second: Vec::new(),
+        };
+        Self { deciding: pooled(&self.deciding), other: self.other.as_ref().map(pooled), ..self.clone() }
+    }
+}
+
 /// What is to be measured before an answer is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
@@ -81,13 +92,18 @@ pub fn answer(questions: &[Question], terms: &Terms) -> Vec<Answer> {
         })
         .collect();
     for (index, level) in settled.into_iter().zip(levels) {
-        let question = &questions[index];
+        let (question, answer) = (&questions[index], &mut answers[index]);
         let (second, other) = both_views(question, terms, level, |ratios| &ratios.second);
-        let before = answers[index].first.verdict;
-        answers[index].said = confirmed(before, second);
-        answers[index].other = other;
-        answers[index].is_of_second = true;
-        answers[index].needs = Needs::Nothing;
+        answer.needs = Needs::Nothing;
+        if answer.first.verdict == Verdict::Unchanged && !second.verdict.is_change() {
+            // It stands already, and this can only take it back: so the whole error is there once more.
+            let (both, _) = both_views(&question.pooled(), terms, terms.error, |ratios| &ratios.first);
+            answer.said = still_unchanged(&answer.first, &both);
+        } else {
+            answer.said = confirmed(answer.first.verdict, second);
+            answer.other = other;
+            answer.is_of_second = true;
+        }
     }
     answers
 }
@@ -152,6 +168,17 @@ fn confirmed(first: Verdict, mut second: Judgement) -> Judgement {
     second
 }
 
+/// What seems unchanged is so when the pairs of both series together say it too: the shorter one alone would have to tell
+/// as much as the longer one.
+fn still_unchanged(first: &Judgement, both: &Judgement) -> Judgement {
+    let why = match both.verdict {
+        Verdict::Unchanged => return first.clone(),
+        Verdict::Inconclusive => both.why,
+        Verdict::Improved | Verdict::Regressed => Some(Why::NotConfirmed { first: first.verdict }),
+    };
+    Judgement { verdict: Verdict::Inconclusive, why, ..first.clone() }
+}
+
 /// Whether more pairs cannot change that nothing is said.
 fn is_hopeless(question: &Question, said: &Judgement) -> bool {
     let hopeless = matches!(said.why, Some(Why::NoDirection | Why::Coarse { .. } | Why::Drift { .. }));
@@ -211,6 +238,25 @@ mod tests {
         assert_eq!((said.said.verdict, said.needs), (Verdict::Unchanged, Needs::Nothing));
         let said = one(question(around(0.0, 20.0, 40), Vec::new()), &Terms::default());
         assert_eq!((said.said.verdict, said.needs), (Verdict::Inconclusive, Needs::MorePairs));
+    }
+
+    #[test]
+    fn what_is_measured_twice_is_unchanged_when_both_series_together_say_so() {
+        let terms = Terms { twice: true, ..Terms::default() };
+        let said = |second| {
+            let answer = one(question(around(0.2, 1.0, 40), second), &terms);
+            (answer.said.verdict, answer.said.why, answer.is_of_second)
+        };
+        // Twelve pairs that vary like this say nothing by themselves.
+        let alone = one(question(around(0.0, 2.0, 12), Vec::new()), &terms);
+        assert_eq!(alone.first.verdict, Verdict::Inconclusive);
+        assert_eq!(said(around(0.0, 2.0, 12)), (Verdict::Unchanged, None, false));
+        // What varies far more takes the certainty away, and what changed takes all of it.
+        let (verdict, why, is_of_second) = said(around(0.9, 30.0, 40));
+        assert_eq!((verdict, is_of_second), (Verdict::Inconclusive, false));
+        assert!(matches!(why, Some(Why::TooWide | Why::AtTheMargin | Why::Drift { .. })), "{why:?}");
+        let why = Some(Why::NotConfirmed { first: Verdict::Unchanged });
+        assert_eq!(said(around(3.0, 1.0, 20)), (Verdict::Inconclusive, why, true));
     }
 
     #[test]
