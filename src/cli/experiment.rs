@@ -42,6 +42,7 @@ const EVERYWHERE: [&str; 6] = ["/dev/", "/usr/", "/bin/", "/etc/", "/proc/", "/s
 
 /// Try one change against the baseline: measured beside it, judged, and not left behind
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("max_time", |arg| arg.help("Go on with inconclusive results while all of it takes no longer than this (default: 600)")))]
 pub struct Args {
     #[command(flatten)]
     proposal: ProposalArgs,

@@ -15,10 +15,13 @@ use crate::stats::judging::judge_benches;
 use std::path::Path;
 use std::time::Duration;
 
-/// A second series is this part of the first one, of what was planned at first.
+/// A second series is this part of the first one: as little as can still find what that has found.
 const CONFIRMATION: f64 = 0.5;
 /// How often a result is looked at, at most; each look after the first doubles the series.
 const MOST_LOOKS: u32 = 4;
+/// What measures everything twice is to come to an answer: the wall time that it may take for that where nobody says
+/// otherwise. It never keeps from what has to be measured anyway.
+const USUAL_BUDGET: Duration = Duration::from_secs(600);
 
 /// What is compared, and how.
 #[derive(Debug)]
@@ -91,8 +94,7 @@ impl Lab<'_> {
             for (contestant, needs) in contestants.iter_mut().zip(needs) {
                 let looks = contestant.first.looks();
                 if needs == Needs::MorePairs && looks < terms.looks {
-                    let factor = f64::from(1 << looks);
-                    self.grow(&mut contestant.first, contestant.goal.times(factor))?;
+                    self.grow(&mut contestant.first, contestant.goal.times(grown(looks)))?;
                     done = false;
                 } else if needs == Needs::Confirmation || (terms.twice && contestant.second.is_none()) {
                     kept += self.confirm(contestant, intent.seed, needs == Needs::Confirmation)?;
@@ -126,7 +128,10 @@ impl Lab<'_> {
         self.report(Event::Confirming { seems_changed, bench });
         let mut second = Pairing::confirming(contestant.contest, contestant.course, seed, contestant.number)?;
         let kept = second.kept();
-        self.grow(&mut second, contestant.goal.times(CONFIRMATION))?;
+        self.grow(
+            &mut second,
+            contestant.goal.times(grown(contestant.first.looks().saturating_sub(1)) * CONFIRMATION),
+        )?;
         contestant.second = Some(second);
         Ok(kept)
     }
@@ -139,17 +144,19 @@ impl Lab<'_> {
         };
         let (first_s, second_s) = (wall(1.0), wall(CONFIRMATION));
         let whole_s = first_s + second_s;
-        let mut looks = 1;
-        if let Some(budget) = order.budget {
+        let (mut looks, mut most_s) = (1, None);
+        if let Some(budget) = order.budget.or(order.terms.twice.then_some(USUAL_BUDGET)) {
             let budget_s = budget.as_secs_f64();
-            if budget_s < whole_s {
+            if order.budget.is_some() && budget_s < whole_s {
                 return Err(Failure::usage(format!(
                     "--max-time is {budget_s:.0} s, and the comparison takes about {whole_s:.0} s with a second series"
                 ))
                 .hint("give it more, or approve shorter series with --duration and --approve-short"));
             }
-            let with = |looks: u32| f64::from(1 << (looks - 1)) * first_s + second_s;
+            let with = |looks: u32| grown(looks - 1) * whole_s;
             looks = (1..=MOST_LOOKS).rev().find(|looks| with(*looks) <= budget_s).unwrap_or(1);
+            let is_named = order.budget.is_some() || looks > 1;
+            most_s = is_named.then(|| order.budget.map_or(with(looks), |_| budget_s));
         }
         let measured_s = goals.first().map_or(0.0, |goal| goal.measured_s);
         let (wall_s, confirmation_s) = if order.terms.twice { (whole_s, 0.0) } else { (first_s, second_s) };
@@ -158,10 +165,15 @@ impl Lab<'_> {
             measured_s,
             wall_s,
             confirmation_s,
-            most_s: order.budget.map(|budget| budget.as_secs_f64()),
+            most_s,
         });
         Ok(Terms { looks, ..order.terms })
     }
+}
+
+/// How many times as long a series is after so many looks that said nothing.
+fn grown(looks: u32) -> f64 {
+    f64::from(1 << looks)
 }
 
 impl<'a> Contestant<'a> {

@@ -71,7 +71,7 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
                 Err(failure.message)
             }
         };
-        say(&format!("experiments: seed {seed} of {}: {}", planted.class.name(), told(&said)));
+        say(&format!("experiments: seed {seed}, {}: {}", planted.class.name(), told(&said)));
         tried.push(Tried { planted, said });
     }
     let full = tried.split_off(each * classes);
@@ -149,7 +149,8 @@ fn figure(tried: &[Tried], full: &[Tried]) -> Figure {
         title: "Changes whose effect is known",
         how: "Changes of `fixtures/kernels` by seeds 1 to 63: the classes take turns, the kernel of five and the form of \
               the change are drawn. Each is tried with `cargo perf experiment --patch` in an investigation of its kernel, \
-              with a series of 10 s a side and one of 5 s, the last three with 60 s and 30 s. Right is `accept` with `improved` for what saves \
+              with a series of 10 s a side, which grows while it says nothing and ten minutes have not gone by, and one of half \
+              as much; the last three with 60 s. Right is `accept` with `improved` for what saves \
               work, and `reject` with `unchanged` for what does nothing. When the control run disagrees with the stored \
               baseline, that is measured again, as the command says. A change that cannot be tried counts as not right."
             .to_owned(),

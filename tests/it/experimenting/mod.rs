@@ -46,8 +46,22 @@ impl Bench {
         let study = Study::new();
         study.write("says", &format!("PERF_METRICS {says}\n"));
         study.commit_all();
-        let command = command(&["reads", "says"]);
-        study.terms(success).args(declared).args(["--command", &command, "--runs=10"]).succeeds();
+        Self::measured(study, success, declared, &command(&["reads", "says"]))
+    }
+
+    /// One of these values after the other, whichever side asks.
+    fn taking_turns(values: &[u32]) -> Self {
+        let study = Study::new();
+        let values: Vec<String> = values.iter().map(|value| format!("PERF_METRICS a={value}")).collect();
+        let traces = study.traces_of_runs().display().to_string();
+        let words: Vec<&str> =
+            ["turns", &traces].into_iter().chain(values.iter().map(String::as_str)).collect();
+        let command = command(&words);
+        Self::measured(study, "a < 950", &["--metric=a:ms:lower"], &command)
+    }
+
+    fn measured(study: Study, success: &str, declared: &[&str], command: &str) -> Self {
+        study.terms(success).args(declared).args(["--command", command, "--runs=10"]).succeeds();
         study.perf(["baseline", NOISY]).succeeds();
         let skips = SKIPPED.map(|phase| format!("--skip-phase={phase}=not asked for"));
         study.perf(["next"]).args(skips).succeeds();

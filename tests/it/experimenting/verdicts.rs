@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         t03_a_change_that_helps_is_accepted_and_not_left_behind,
         t03_a_change_that_hurts_is_rejected,
         t03_a_change_that_does_nothing_is_rejected_after_two_series,
+        t03_what_the_first_pairs_do_not_say_more_of_them_do,
         s44_a_patch_is_tried_without_touching_the_tree,
         s44_a_branch_is_tried_for_what_it_changed,
         s07_each_side_knows_which_it_is,
@@ -94,6 +95,20 @@ fn t03_a_change_that_does_nothing_is_rejected_after_two_series() {
     let file = finding["comparison"]["path"].as_str().expect("a path");
     let stored: Value = serde_json::from_str(&bench.read(file)).expect("a comparison");
     assert!(stored["benches"][0]["confirmation"]["pairs"].is_array(), "a second series");
+}
+
+fn t03_what_the_first_pairs_do_not_say_more_of_them_do() {
+    let _machine = machine();
+    let bench = Bench::taking_turns(&[1000, 1010, 990, 1005, 995, 1008, 992]);
+    bench.write("unrelated", "of no effect\n");
+    let answer = bench.experiment(&["--seed=1"]).succeeds().json();
+    let finding = &answer["result"]["experiment"]["finding"];
+    assert_eq!(finding["verdict"], "reject", "{finding}");
+    let file = finding["comparison"]["path"].as_str().expect("a path");
+    let stored: Value = serde_json::from_str(&bench.read(file)).expect("a comparison");
+    let looks = &stored["benches"][0]["series"]["looks"];
+    assert!(looks[0] == 10 && looks.as_array().is_some_and(|looks| looks.len() > 1), "{looks}");
+    bench.perf(["verify", file]).succeeds();
 }
 
 fn s44_a_patch_is_tried_without_touching_the_tree() {
