@@ -6,7 +6,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::lab::promotion::promoted;
 use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration};
 use crate::model::comparison::{Comparison, SideName};
-use crate::model::decision::{AnyDecision, Course, Decision};
+use crate::model::decision::{Course, Decision};
 use crate::model::experiment::Experiment;
 use crate::model::investigation::{Effect, Investigation};
 use crate::model::outcome::{Finding, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
@@ -18,8 +18,7 @@ use crate::sys::invocation::line;
 /// # Errors
 /// `Blocked` when there is none, or it says to go on.
 pub fn decision(open: &Investigation) -> Result<&Decision, Failure> {
-    let found = open.decision.as_ref().and_then(AnyDecision::ours);
-    match found {
+    match open.own_decision() {
         Some(decision) if decision.verdict == Course::Stop => Ok(decision),
         Some(_) => Err(Failure::new(FailureKind::Blocked, "the decision was to continue")
             .hint("try another change, then decide again: `cargo perf decide stop --rationale \"why\"`")),
@@ -134,9 +133,7 @@ pub fn outcome(open: &Investigation, consolidated: &Consolidated<'_>) -> Outcome
         findings: vec![Finding { text: what.clone(), evidence: format!("{}#/benches/0", consolidated.file) }],
         summary,
         decision: open
-            .decision
-            .as_ref()
-            .and_then(AnyDecision::ours)
+            .own_decision()
             .map(|decision| format!("{}: {}", decision.verdict.name(), decision.rationale)),
         evidence: vec![
             Pointer::new(PointerKind::Command, line(&consolidated.command)),

@@ -121,14 +121,11 @@ struct Success {
 
 /// Whether the condition of success holds with the change: only when it does at both ends of the intervals.
 fn success(open: &Investigation, finding: &ExperimentFinding) -> Success {
-    let criteria = &open.scenario.success_criteria;
     let bench = open.benchmark.as_ref().and_then(|benchmark| benchmark.bench.as_ref());
-    let at = |end| {
-        let measured = Measured { finding, bench, end };
-        Condition::parse(criteria).and_then(|condition| condition.evaluate(&measured))
-    };
-    let verdict = match at(End::Estimate) {
-        Ok(verdict) => verdict,
+    let at = |condition: &Condition, end| condition.evaluate(&Measured { finding, bench, end });
+    let parsed = Condition::parse(&open.scenario.success_criteria);
+    let (condition, verdict) = match parsed.and_then(|found| Ok((at(&found, End::Estimate)?, found))) {
+        Ok((verdict, condition)) => (condition, verdict),
         Err(failure) => {
             let way_out = "begin another investigation with a condition on what is measured";
             let reason =
@@ -137,8 +134,9 @@ fn success(open: &Investigation, finding: &ExperimentFinding) -> Success {
         }
     };
     let mut reasons: Vec<String> = verdict.comparisons.iter().map(shown).collect();
-    let everywhere =
-        [End::Low, End::High].into_iter().all(|end| at(end).is_ok_and(|at| at.holds == verdict.holds));
+    let everywhere = [End::Low, End::High]
+        .into_iter()
+        .all(|end| at(&condition, end).is_ok_and(|at| at.holds == verdict.holds));
     if !everywhere {
         reasons.push(
             "within the interval of the effect it holds and does not hold: measure it for longer".to_owned(),

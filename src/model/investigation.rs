@@ -330,6 +330,11 @@ impl Investigation {
         self.experiments.iter().filter_map(AnyExperiment::ours)
     }
 
+    /// What was decided, when this program understands it.
+    pub fn own_decision(&self) -> Option<&Decision> {
+        self.decision.as_ref().and_then(AnyDecision::ours)
+    }
+
     /// The experiment that has begun and has no verdict.
     pub fn open_experiment(&self) -> Option<&Experiment> {
         self.own_experiments().find(|experiment| experiment.status == ExperimentStatus::Open)

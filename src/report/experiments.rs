@@ -1,7 +1,7 @@
 //! What experiments and a decision come to, for the report: each claim with the place where it can be checked, and none
 //! that rests on what is gone.
 
-use crate::model::decision::{AnyDecision, Course, Decision};
+use crate::model::decision::{Course, Decision};
 use crate::model::experiment::{Doubt, Experiment, ExperimentStatus, ExperimentVerdict};
 use crate::model::investigation::Investigation;
 use crate::model::outcome::Finding;
@@ -37,7 +37,7 @@ impl<'a> Basis<'a> {
     }
 
     fn decision(&self) -> Option<&'a Decision> {
-        self.investigation.decision.as_ref().and_then(AnyDecision::ours)
+        self.investigation.own_decision()
     }
 
     /// Findings without those that can be checked no more.
