@@ -343,13 +343,8 @@ fn findings(open: &Investigation, recommendation: &Recommendation, state: &str) 
         .iter()
         .enumerate()
         .filter_map(|(index, any)| {
-            let experiment = any.ours()?;
-            let finding = experiment.finding.as_ref()?;
-            let word = finding.verdict.name();
-            Some(Finding {
-                text: format!("{}, {}: {word}, {}", experiment.id, experiment.change.summary, finding.why),
-                evidence: format!("{state}#/experiments/{index}"),
-            })
+            let experiment = any.ours().filter(|experiment| experiment.finding.is_some())?;
+            Some(Finding { text: experiment.described(), evidence: format!("{state}#/experiments/{index}") })
         })
         .collect();
     findings.reverse();

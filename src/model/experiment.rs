@@ -371,6 +371,16 @@ impl Experiment {
         let complete = self.status == ExperimentStatus::Complete;
         self.finding.as_ref().filter(|_| complete).map(|finding| finding.verdict)
     }
+
+    /// What became of it, in a line.
+    pub fn described(&self) -> String {
+        let (id, summary) = (&self.id, &self.change.summary);
+        match (&self.finding, &self.abandoned) {
+            (Some(finding), _) => format!("{id}, {summary}: {}, {}", finding.verdict.name(), finding.why),
+            (None, Some(given_up)) => format!("{id}, {summary}: given up, {}", given_up.text),
+            (None, None) => format!("{id}, {summary}: begun, without a verdict"),
+        }
+    }
 }
 
 /// A file to be stored beside the state.

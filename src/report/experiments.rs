@@ -64,16 +64,7 @@ pub struct Claim {
 /// The experiments, oldest first.
 pub fn experiments(basis: Basis<'_>) -> Vec<Claim> {
     let kept = basis.experiments().filter(|experiment| !basis.has_lost(experiment));
-    kept.map(|experiment| claim(experiment, described(experiment))).collect()
-}
-
-fn described(experiment: &Experiment) -> String {
-    let (id, summary) = (&experiment.id, &experiment.change.summary);
-    match (&experiment.finding, &experiment.abandoned) {
-        (Some(finding), _) => format!("{id}, {summary}: {}, {}", finding.verdict.name(), finding.why),
-        (None, Some(given_up)) => format!("{id}, {summary}: given up, {}", given_up.text),
-        (None, None) => format!("{id}, {summary}: begun, without a verdict"),
-    }
+    kept.map(|experiment| claim(experiment, experiment.described())).collect()
 }
 
 /// A claim about an experiment: it is checked in its comparison, or in the change that was saved.
@@ -108,7 +99,7 @@ pub fn recommendations(basis: Basis<'_>) -> Vec<Claim> {
                 }
                 None => "the baseline was measured on other sources since".to_owned(),
             };
-            claim(experiment, format!("{}; {how}", described(experiment)))
+            claim(experiment, format!("{}; {how}", experiment.described()))
         })
         .collect()
 }
@@ -140,9 +131,9 @@ pub fn abandoned(basis: Basis<'_>) -> Vec<Claim> {
     let given_up = basis.experiments().filter(|experiment| experiment.status == ExperimentStatus::Abandoned);
     let not_kept =
         basis.concluded(ExperimentVerdict::Accept).filter(|experiment| is_passed_over(basis, experiment));
-    let experiments = in_vain.chain(given_up).map(|experiment| claim(experiment, described(experiment)));
+    let experiments = in_vain.chain(given_up).map(|experiment| claim(experiment, experiment.described()));
     let not_kept = not_kept.map(|experiment| {
-        claim(experiment, format!("{}; it was decided not to keep it", described(experiment)))
+        claim(experiment, format!("{}; it was decided not to keep it", experiment.described()))
     });
     left_out.chain(experiments).chain(not_kept).collect()
 }
