@@ -66,7 +66,7 @@ fn list(layout: &Layout) -> Result<Reply, Failure> {
     if entries.is_empty() {
         text = format!("no baselines in {}\n", files::relative(&layout.baselines(), &layout.root));
     }
-    let folder = files::relative(&layout.folder, &layout.root);
+    let folder = layout.shown();
     Ok(Reply::plain(
         "baselines",
         text,

@@ -32,7 +32,7 @@ use crate::report::comparison as rendered;
 use crate::report::reply::Reply;
 use crate::store::comparisons;
 use crate::sys::interrupt::Interrupt;
-use crate::sys::{clock, files, host};
+use crate::sys::{clock, host};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Component, Path};
@@ -265,7 +265,7 @@ impl Job<'_> {
         let desk = investigating::desk(self.session, standing, args, Vec::new(), &place.work.slot, interrupt);
         investigating::leave_out(&desk, &args.asked(Phase::Optimization)?.skips)?;
         let begun = Begun {
-            state_folder: files::relative(&layout.folder, &layout.root),
+            state_folder: layout.shown(),
             run,
             check: self.args.check.clone(),
             flags,
@@ -310,7 +310,7 @@ impl Job<'_> {
         let chosen = self.within.benchmark.bench.as_ref();
         let own = comparison.benches.iter().find(|bench| chosen.is_none_or(|chosen| *chosen == bench.bench));
         let controlled = own.unwrap_or(&comparison.benches[0]);
-        let state_folder = files::relative(&layout.folder, &layout.root);
+        let state_folder = layout.shown();
         let put_back = format!("git stash push --include-untracked -- :/ ':(exclude,top){state_folder}'");
         let accepted = comparison.noise_accepted.is_some();
         let control = control(&self.proposal.baseline, controlled, accepted, &put_back)?;

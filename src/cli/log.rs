@@ -8,7 +8,6 @@ use crate::model::units;
 use crate::report::log as sections;
 use crate::report::reply::{End, Reply};
 use crate::store::investigations;
-use crate::sys::files;
 use serde_json::{Value, json};
 
 /// Print the log of the investigation, or check that its evidence is there
@@ -27,8 +26,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Reply, Failure> {
     let session = Session::open(global)?;
     let layout = &session.layout;
     let investigation = dossier::any(layout, args.id.as_deref())?;
-    let file =
-        files::relative(&layout.folder.join(investigations::log_name(&investigation.id)), &layout.root);
+    let file = layout.shown_file(&investigations::log_name(&investigation.id));
     let text = investigations::log(layout, &investigation.id)?.unwrap_or_default();
     if !args.check {
         let read: Vec<Value> = sections::pieces(&text)

@@ -93,7 +93,7 @@ fn state_of(session: &Session, open: &Investigation) -> String {
     let is_current = dossier::any(layout, None).is_ok_and(|current| current.id == open.id);
     let name =
         if is_current { investigations::CURRENT.to_owned() } else { investigations::parked_name(&open.id) };
-    files::relative(&layout.folder.join(name), &layout.root)
+    layout.shown_file(&name)
 }
 
 /// The experiments whose comparison is gone, or is not what was stored.

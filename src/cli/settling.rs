@@ -13,7 +13,6 @@ use crate::model::event::Listener;
 use crate::model::investigation::Investigation;
 use crate::model::outcome::{Outcome, Phase};
 use crate::store::investigations;
-use crate::sys::files;
 use crate::sys::interrupt::Interrupt;
 use crate::sys::slot::Patience;
 
@@ -53,8 +52,7 @@ impl<'a> Settling<'a> {
 
     /// The file of its state, relative to the root.
     pub fn state(&self) -> String {
-        let layout = &self.session.layout;
-        files::relative(&layout.folder.join(investigations::CURRENT), &layout.root)
+        self.session.layout.shown_file(investigations::CURRENT)
     }
 
     /// Stores what `settle` makes of the investigation as it stands when the machine is held: nothing is committed

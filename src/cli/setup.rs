@@ -202,7 +202,7 @@ impl Job<'_> {
     /// Says where state will go and which commits will be made, before any of it happens.
     fn announced(&self, lab: &mut Lab<'_>) -> Result<Vec<String>, Failure> {
         let layout = &self.session.layout;
-        let folder = files::relative(&layout.folder, &layout.root);
+        let folder = layout.shown();
         let id = &self.subject.id;
         let version = self.checked.version.as_str();
         let subject = checkpoint::subject(Phase::Setup.name(), id, Some(version), None);
@@ -256,7 +256,7 @@ impl Job<'_> {
             tried: tried.clone(),
             command: line(&super::stored_command(&layout.root)),
             place,
-            file: files::relative(&layout.folder.join(investigations::CURRENT), &layout.root),
+            file: layout.shown_file(investigations::CURRENT),
             started_at,
         };
         let interrupt = lab.interrupt;
@@ -314,8 +314,7 @@ impl Job<'_> {
             let _ = writeln!(text, "metric {}: {}{judged}", meaning(term), with_unit(*value, term));
         }
         let layout = &self.session.layout;
-        let _ =
-            writeln!(text, "state in {} ({})", files::relative(&layout.folder, &layout.root), layout.reason);
+        let _ = writeln!(text, "state in {} ({})", layout.shown(), layout.reason);
         text.push_str(&investigating::noted_text(noted));
         let (status, next) = investigating::standing(&noted.investigation, self.global);
         Ok(Reply {
@@ -327,7 +326,7 @@ impl Job<'_> {
             next: Some(next),
             result: json!({
                 "investigation": investigating::noted_json(applied),
-                "state": {"folder": files::relative(&layout.folder, &layout.root), "reason": layout.reason},
+                "state": {"folder": layout.shown(), "reason": layout.reason},
                 "scenario": terms.scenario,
                 "benchmark": terms.benchmark,
             }),

@@ -74,7 +74,7 @@ fn current(args: &Args, session: &Session, global: &Global) -> Result<Reply, Fai
         };
         let text = format!(
             "no investigation is open in {}; start one with `cargo perf setup`\n{aside}",
-            folder(session)
+            session.layout.shown()
         );
         let mut reply = Reply::plain("status", text, json!({"state": place(session), "investigation": null}));
         reply.next =
@@ -90,7 +90,7 @@ fn current(args: &Args, session: &Session, global: &Global) -> Result<Reply, Fai
         &session.layout.root,
     );
     let mut text = rendered::terms(&open) + &rendered::phases(&open, &checkpoints(&open, &commits));
-    let _ = writeln!(text, "log in {log}\nstate in {} ({})", folder(session), session.layout.reason);
+    let _ = writeln!(text, "log in {log}\nstate in {} ({})", session.layout.shown(), session.layout.reason);
     if lost {
         text.push_str("the last phase has lost its commit; the next phase makes it\n");
     }
@@ -183,10 +183,6 @@ fn phase_json(record: &PhaseRecord, commit: Option<&str>) -> Value {
     value
 }
 
-fn folder(session: &Session) -> String {
-    files::relative(&session.layout.folder, &session.layout.root)
-}
-
 fn place(session: &Session) -> Value {
-    json!({"folder": folder(session), "reason": session.layout.reason, "warning": session.layout.warning})
+    json!({"folder": session.layout.shown(), "reason": session.layout.reason, "warning": session.layout.warning})
 }

@@ -121,7 +121,7 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
     let mut results = Vec::new();
     for file in files {
         results.push(ResultFile {
-            path: files::relative(&desk.layout.folder.join(&file.name), &desk.layout.root),
+            path: desk.layout.shown_file(&file.name),
             sha256: files::sha256_bytes(&file.bytes),
         });
         change = change.write(file.name, file.bytes);
@@ -155,7 +155,7 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
         baselines::forget_unnamed(desk.layout, &VersionLabel::new(&baseline.version)?)?;
     }
     let repaired = guard.repaired().map(ToString::to_string);
-    let log = files::relative(&desk.layout.folder.join(&log_name), &desk.layout.root);
+    let log = desk.layout.shown_file(&log_name);
     let noted = Noted { investigation: stored.investigation, log, commit, repaired };
     Ok(Applied { outcome, baseline_file, noted: Some(noted) })
 }

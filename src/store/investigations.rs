@@ -7,7 +7,6 @@ use super::schemas;
 use super::transaction::{self, Change, Guard, PATIENCE};
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::investigation::{Investigation, SCHEMA_VERSION, check_id};
-use crate::sys::files;
 use serde_json::Value;
 
 /// The current investigation, relative to the state folder.
@@ -124,9 +123,7 @@ pub fn was_foreign(layout: &Layout, id: &str) -> Result<bool, Failure> {
 pub fn log(layout: &Layout, id: &str) -> Result<Option<String>, Failure> {
     let name = log_name(id);
     let bytes = transaction::peek(&layout.folder, &name)?;
-    let damaged = |_| {
-        Failure::state(format!("{} is no text", files::relative(&layout.folder.join(&name), &layout.root)))
-    };
+    let damaged = |_| Failure::state(format!("{} is no text", layout.shown_file(&name)));
     bytes.map(|bytes| String::from_utf8(bytes).map_err(damaged)).transpose()
 }
 
@@ -199,7 +196,7 @@ fn code(investigation: &Investigation) -> Result<Vec<u8>, Failure> {
 }
 
 fn read(layout: &Layout, name: &str, bytes: Vec<u8>) -> Result<Stored, Failure> {
-    let shown = files::relative(&layout.folder.join(name), &layout.root);
+    let shown = layout.shown_file(name);
     let damaged = |why: String| {
         Failure::state(format!("{shown} is damaged: {why}"))
             .hint("it is left as it is; restore it from version control, or move it away to begin anew")

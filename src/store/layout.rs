@@ -3,6 +3,7 @@
 use super::config::{Config, FILE};
 use crate::failure::Failure;
 use crate::model::label::VersionLabel;
+use crate::sys::files;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -74,6 +75,16 @@ impl Layout {
             _ => (first, first_reason.clone(), None),
         };
         Ok(Self { root: root.to_path_buf(), folder: place(folder), reason, warning })
+    }
+
+    /// The state folder, relative to the root where it lies in it.
+    pub fn shown(&self) -> String {
+        files::relative(&self.folder, &self.root)
+    }
+
+    /// A file of the state folder, in the same way.
+    pub fn shown_file(&self, name: &str) -> String {
+        files::relative(&self.folder.join(name), &self.root)
     }
 
     /// The file of a baseline.
