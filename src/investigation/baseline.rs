@@ -202,7 +202,7 @@ fn rules(measured: &Measured) -> Vec<RuleCheck> {
             Rule::MinimalResources => rule.pass("output bounded, traces below the target folder only"),
             Rule::HistoryFirst => rule.not_applicable("nothing is explained or changed yet"),
             Rule::ClearTerms => rule.pass("each value has its unit, each view its definition"),
-            Rule::LogAndCheckpoint => rule.pass("this section, and the commit that holds it"),
+            Rule::LogAndCheckpoint => rule.logged(),
         })
         .to_vec()
 }

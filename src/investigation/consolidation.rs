@@ -123,8 +123,8 @@ pub fn outcome(open: &Investigation, consolidated: &Consolidated<'_>) -> Outcome
     }
     let rules = Rule::ALL.map(|rule| match rule {
         Rule::CleanBaseline => rule.pass(format!("one baseline of {version}: {}", consolidated.file)),
-        Rule::LogAndCheckpoint => rule.pass("this section, and the commit that holds it"),
-        _ => rule.not_applicable("nothing was measured or changed"),
+        Rule::LogAndCheckpoint => rule.logged(),
+        _ => rule.of_no_measurement(),
     });
     Outcome {
         phase: Phase::Consolidation,

@@ -315,9 +315,9 @@ pub fn outcome(open: &Investigation, decided: &Decided<'_>) -> Result<Outcome, F
         other: serde_json::Map::new(),
     };
     let rules = Rule::ALL.map(|rule| match rule {
-        Rule::LogAndCheckpoint => rule.pass("this section, and the commit that holds it"),
+        Rule::LogAndCheckpoint => rule.logged(),
         Rule::ClearTerms => rule.pass("each number of the condition has its unit"),
-        _ => rule.not_applicable("nothing was measured or changed"),
+        _ => rule.of_no_measurement(),
     });
     Ok(Outcome {
         phase: Phase::Decision,

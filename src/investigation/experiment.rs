@@ -355,7 +355,7 @@ impl Concluded<'_> {
                     None => rule.pass("hypotheses came first"),
                 },
                 Rule::ClearTerms => rule.pass("each number has its unit and its direction"),
-                Rule::LogAndCheckpoint => rule.pass("this section, and the commit that holds it"),
+                Rule::LogAndCheckpoint => rule.logged(),
             })
             .to_vec()
     }

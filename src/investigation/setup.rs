@@ -297,7 +297,7 @@ fn rules(settled: &Settled, name: &str) -> Vec<RuleCheck> {
             Rule::MinimalResources => rule.pass(format!("one trial of {:.1} s", settled.tried.wall_s)),
             Rule::HistoryFirst => rule.not_applicable("nothing is explained or changed yet"),
             Rule::ClearTerms => rule.pass(clear.join("; ")),
-            Rule::LogAndCheckpoint => rule.pass("this section, and the commit that holds it"),
+            Rule::LogAndCheckpoint => rule.logged(),
         })
         .to_vec()
 }

@@ -158,6 +158,16 @@ impl Rule {
         RuleCheck { rule: self, kept: Kept::NotApplicable, reason: why.into() }
     }
 
+    /// The phase is logged and committed, as each is.
+    pub fn logged(self) -> RuleCheck {
+        self.pass("this section, and the commit that holds it")
+    }
+
+    /// The phase only puts together what is known.
+    pub fn of_no_measurement(self) -> RuleCheck {
+        self.not_applicable("nothing was measured or changed")
+    }
+
     /// It does not hold, and `waiver` approved that.
     pub fn waived(self, waiver: &Waiver) -> RuleCheck {
         RuleCheck {
