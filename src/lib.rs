@@ -18,6 +18,7 @@ pub mod stats;
 // Layer: thinking and rendering, pure.
 pub mod condition;
 pub mod report;
+pub mod search;
 // Layer: hands, each a port to one part of the outside.
 pub mod bench;
 pub mod git;
