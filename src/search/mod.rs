@@ -3,5 +3,9 @@
 //! The algorithm is that of `docs/load-search.md`. Nothing here starts a process or reads a clock: a search is
 //! given what was seen, and says what to probe next or what it found.
 
+pub mod curve;
+pub mod evidence;
 pub mod grid;
+pub mod knee;
 pub mod place;
+pub mod posterior;
