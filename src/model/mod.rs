@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod record;
 pub mod rules;
 pub mod samples;
+pub mod search;
 pub mod secrets;
 pub mod section;
 pub mod units;

@@ -1,0 +1,86 @@
+//! The words of a search for the load at which something breaks.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why a load is probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// The smallest load must pass.
+    Floor,
+    /// On the way up from it, until something fails.
+    Ramp,
+    /// The largest load passed, and once is not enough.
+    Top,
+    /// To learn where it breaks.
+    Narrow,
+    /// The end of the interval that must pass.
+    Low,
+    /// The end of the interval that must fail.
+    High,
+    /// What was seen here contradicts everything else.
+    Again,
+    /// A look where nothing was probed, in case it fails there too, or passes again.
+    Sentinel,
+    /// A full minute at the safe load.
+    Finish,
+    /// The first load once more, in case the machine has changed.
+    Drift,
+}
+
+impl Purpose {
+    /// In a word, as in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Ramp => "ramp",
+            Self::Top => "top",
+            Self::Narrow => "narrow",
+            Self::Low => "low",
+            Self::High => "high",
+            Self::Again => "again",
+            Self::Sentinel => "sentinel",
+            Self::Finish => "finish",
+            Self::Drift => "drift",
+        }
+    }
+}
+
+/// How a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchStatus {
+    /// The smallest failing load is known as well as was asked for.
+    Found,
+    /// It is not, and the probes or the time are used up.
+    Budget,
+    /// Already the smallest load fails.
+    MinFails,
+    /// Even the largest load passes.
+    MaxPasses,
+    /// Larger loads pass where smaller ones fail.
+    NonMonotone,
+    /// What generates the load cannot generate more.
+    GeneratorLimited,
+    /// The machine is not what it was at the beginning.
+    Drifted,
+    /// A probe could not be made.
+    InfraError,
+}
+
+impl SearchStatus {
+    /// In a word, as in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Budget => "budget",
+            Self::MinFails => "min_fails",
+            Self::MaxPasses => "max_passes",
+            Self::NonMonotone => "non_monotone",
+            Self::GeneratorLimited => "generator_limited",
+            Self::Drifted => "drifted",
+            Self::InfraError => "infra_error",
+        }
+    }
+}
