@@ -1,7 +1,8 @@
 //! The suite behind every claim of this project about its own performance: `cargo bench --bench figures`.
 //!
-//! It rewrites `docs/figures.md` and the figures of `docs/verdicts.md` and `docs/experiments.md`. A bound that is missed
-//! is published as missed and is no error; an error is what could not be measured.
+//! It rewrites `docs/figures.md` and the figures of `docs/verdicts.md`, `docs/experiments.md` and
+//! `docs/load-search.md`. A bound that is missed is published as missed and is no error; an error is what could not be
+//! measured.
 
 mod counting;
 mod driven;
@@ -12,6 +13,7 @@ mod noise;
 mod overhead;
 mod own_cost;
 mod page;
+mod search;
 mod start;
 mod state;
 mod status;
@@ -29,7 +31,7 @@ use verdicts::kernels::Kernel;
 use verdicts::traces::Condition;
 
 /// What can be named on the command line, where it is published, and what measures it.
-const PARTS: [(&str, Page, Measure); 12] = [
+const PARTS: [(&str, Page, Measure); 13] = [
     ("overhead", Page::Figures, overhead::measure),
     ("list", Page::Figures, listing::measure),
     ("driven", Page::Figures, driven::measure),
@@ -42,6 +44,7 @@ const PARTS: [(&str, Page, Measure); 12] = [
     ("engine", Page::Verdicts, verdicts::engine::measure),
     ("live", Page::Verdicts, verdicts::live::measure),
     ("experiments", Page::Experiments, experiments::measure),
+    ("search", Page::LoadSearch, search::measure),
 ];
 
 type Measure = fn(&Setting) -> Result<Vec<Figure>, Failure>;

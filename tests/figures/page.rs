@@ -17,11 +17,13 @@ pub enum Page {
     Verdicts,
     /// Whether what it says of changes is right: the method stands before that too.
     Experiments,
+    /// Whether a breaking point is where it is said to be: the method stands before that too.
+    LoadSearch,
 }
 
 impl Page {
     /// All pages.
-    pub const ALL: [Self; 3] = [Self::Figures, Self::Verdicts, Self::Experiments];
+    pub const ALL: [Self; 4] = [Self::Figures, Self::Verdicts, Self::Experiments, Self::LoadSearch];
 
     /// The document, relative to the repository.
     pub fn document(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Page {
             Self::Figures => "docs/figures.md",
             Self::Verdicts => "docs/verdicts.md",
             Self::Experiments => "docs/experiments.md",
+            Self::LoadSearch => "docs/load-search.md",
         }
     }
 
@@ -36,7 +39,7 @@ impl Page {
     fn before(self) -> Result<String, Failure> {
         match self {
             Self::Figures => Ok("# Figures\n".to_owned()),
-            Self::Verdicts | Self::Experiments => {
+            Self::Verdicts | Self::Experiments | Self::LoadSearch => {
                 let text = fs::read_to_string(root().join(self.document()))
                     .context(FailureKind::Environment, || "the method cannot be read".to_owned())?;
                 let method = text.split("\n## Figures\n").next().unwrap_or_default().trim_end();
@@ -49,7 +52,7 @@ impl Page {
     fn tables(self, tables: &str) -> String {
         match self {
             Self::Figures => tables.to_owned(),
-            Self::Verdicts | Self::Experiments => tables.replace("\n## ", "\n### "),
+            Self::Verdicts | Self::Experiments | Self::LoadSearch => tables.replace("\n## ", "\n### "),
         }
     }
 }
