@@ -3,6 +3,8 @@
 pub mod allocations;
 #[cfg(feature = "criterion")]
 pub mod criterion;
+#[cfg(feature = "load")]
+pub mod load;
 pub mod metrics;
 pub mod report;
 mod request;

@@ -17,6 +17,8 @@ pub enum RunError {
     Report(ReportError),
     /// A metric of the benchmark's own is none.
     Metric(MetricsError),
+    /// The load cannot be generated.
+    Load(String),
     /// A second work was measured.
     Twice,
     /// Neither was anything measured nor a metric given.
@@ -31,6 +33,7 @@ impl fmt::Display for RunError {
             Self::Request(error) => error.fmt(f),
             Self::Report(error) => error.fmt(f),
             Self::Metric(error) => error.fmt(f),
+            Self::Load(message) => f.write_str(message),
             Self::Twice => f.write_str("a second work was measured, expected one `measure` in a run"),
             Self::Nothing => {
                 f.write_str("nothing was measured, expected `measure` or `metric` before `finish`")

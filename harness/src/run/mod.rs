@@ -1,6 +1,8 @@
 //! A benchmark that is a program of its own, from its environment to its answer.
 
 mod error;
+#[cfg(feature = "load")]
+mod loading;
 mod measuring;
 
 pub use error::RunError;
@@ -51,6 +53,8 @@ pub struct Run {
     channel: Option<Channel>,
     report: Report,
     metrics: Metrics,
+    /// Whether something was measured.
+    used: bool,
     /// The first thing that went wrong since the start; there is nobody to tell before the end.
     fault: Option<RunError>,
 }
@@ -75,6 +79,7 @@ impl Run {
             request: Request::read(&lookup)?,
             report: Report::new(),
             metrics: Metrics::default(),
+            used: false,
             fault: None,
         })
     }
@@ -89,8 +94,7 @@ impl Run {
     /// Warm-up comes first and does not count. Time is the sum over the calls of `work`, with what it
     /// takes to drop its results; nothing is ever waited for. One run measures one work.
     pub fn measure<T>(&mut self, mut work: impl FnMut() -> T) {
-        if self.report.run.is_some() {
-            self.fail(RunError::Twice);
+        if !self.is_first() {
             return;
         }
         let warm_up = measuring::warm_up(self.request.warm_up, &mut work);
@@ -132,6 +136,15 @@ impl Run {
         let written = write!(output, "{}", self.metrics).and_then(|()| output.flush());
         written.map_err(|error| RunError::Output(error.to_string()))?;
         self.channel.map_or(Ok(()), |channel| Ok(channel.write(&self.report)?))
+    }
+
+    /// Whether nothing was measured before; what follows is, then.
+    fn is_first(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.used, true);
+        if !is_first {
+            self.fail(RunError::Twice);
+        }
+        is_first
     }
 
     fn fail(&mut self, error: RunError) {
