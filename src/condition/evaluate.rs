@@ -17,6 +17,30 @@ struct Operand {
     number: Option<f64>,
 }
 
+/// What a part of a condition comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Decided {
+    /// Whether it holds; unknown while numbers are unknown.
+    holds: Option<bool>,
+    /// See [`Verdict::excess`].
+    excess: Option<f64>,
+}
+
+impl Decided {
+    fn turned(self) -> Self {
+        Self { holds: self.holds.map(|holds| !holds), excess: self.excess.map(|excess| -excess) }
+    }
+
+    /// What becomes of the distance of parts of which one that is `decisive` decides: the worst of parts that must all
+    /// hold, the best of parts of which one must. Parts that are not as the whole is do not count, nor do those without one.
+    fn joined(parts: &[Self], decisive: bool, holds: Option<bool>) -> Self {
+        let decides = |part: &&Self| holds != Some(decisive) || part.holds == Some(decisive);
+        let excesses = parts.iter().filter(decides).filter_map(|part| part.excess);
+        let excess = if decisive { excesses.reduce(f64::min) } else { excesses.reduce(f64::max) };
+        Self { holds, excess }
+    }
+}
+
 /// Where names get their values from.
 trait Source {
     fn metric(&self, metric: &Metric) -> Result<Operand, Failure>;
@@ -51,9 +75,9 @@ pub(super) fn check(condition: &Condition, unit_of: &dyn Fn(&str) -> Option<Know
 /// See [`Condition::evaluate`].
 pub(super) fn verdict(condition: &Condition, values: &dyn Values) -> Result<Verdict, Failure> {
     let mut walk = Walk { source: &Measured { values }, made: Vec::new() };
-    let holds = walk.logic(&condition.tree)?;
+    let Decided { holds, excess } = walk.logic(&condition.tree)?;
     let undecided = || Failure::new(FailureKind::Bug, format!("{condition} was not decided"));
-    Ok(Verdict { holds: holds.ok_or_else(undecided)?, comparisons: walk.made })
+    Ok(Verdict { holds: holds.ok_or_else(undecided)?, excess, comparisons: walk.made })
 }
 
 /// Units as declared, no values.
@@ -156,11 +180,10 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Whether it holds; unknown while numbers are unknown.
-    fn logic(&mut self, logic: &Logic) -> Result<Option<bool>, Failure> {
+    fn logic(&mut self, logic: &Logic) -> Result<Decided, Failure> {
         match logic {
             Logic::Compare(comparison) => self.comparison(comparison),
-            Logic::Not(inner) => Ok(self.logic(inner)?.map(|holds| !holds)),
+            Logic::Not(inner) => self.logic(inner).map(Decided::turned),
             Logic::All(parts) => self.parts(parts, false),
             Logic::Any(parts) => self.parts(parts, true),
         }
@@ -168,29 +191,37 @@ impl Walk<'_> {
 
     /// Parts of which one that is `decisive` decides for all. Those behind it are compared too, to be
     /// shown, but what they lack is no error any more; that their units do not fit still is.
-    fn parts(&mut self, parts: &[Logic], decisive: bool) -> Result<Option<bool>, Failure> {
+    fn parts(&mut self, parts: &[Logic], decisive: bool) -> Result<Decided, Failure> {
         let mut result = Some(!decisive);
+        let mut decided = Vec::new();
         for part in parts {
             let is_decided = result == Some(decisive);
             match self.logic(part) {
                 Err(failure) if is_decided && failure.kind != FailureKind::Usage => {}
                 Err(failure) => return Err(failure),
-                Ok(_) if is_decided => {}
-                Ok(None) => result = None,
-                Ok(Some(holds)) if holds == decisive => result = Some(decisive),
-                Ok(Some(_)) => {}
+                Ok(part) => {
+                    match part.holds {
+                        _ if is_decided => {}
+                        None => result = None,
+                        Some(holds) if holds == decisive => result = Some(decisive),
+                        Some(_) => {}
+                    }
+                    decided.push(part);
+                }
             }
         }
-        Ok(result)
+        Ok(Decided::joined(&decided, decisive, result))
     }
 
-    fn comparison(&mut self, comparison: &Comparison) -> Result<Option<bool>, Failure> {
+    fn comparison(&mut self, comparison: &Comparison) -> Result<Decided, Failure> {
         let (left, right) = (self.number(&comparison.left)?, self.number(&comparison.right)?);
         let joined = left.kind.meet(&right.kind).map_err(|clash| {
             let doing = format!("compares {} with {}", left.kind, right.kind);
             misfit(clash, &comparison.to_string(), &doing, &left.kind, &right.kind)
         })?;
-        let (Some(one), Some(two)) = (left.number, right.number) else { return Ok(None) };
+        let (Some(one), Some(two)) = (left.number, right.number) else {
+            return Ok(Decided::default());
+        };
         let (one, two) = (left.kind.read(one, joined.left), right.kind.read(two, joined.right));
         let order = one.partial_cmp(&two).filter(|_| one.is_finite() && two.is_finite());
         let order = order.ok_or_else(|| self.not_finite(comparison))?;
@@ -209,7 +240,9 @@ impl Walk<'_> {
             right: quantity(two),
             holds,
         });
-        Ok(Some(holds))
+        let is_exit = left.kind == Kind::Exit || right.kind == Kind::Exit;
+        let excess = if is_exit { None } else { excess(comparison.relation, one, two) };
+        Ok(Decided { holds: Some(holds), excess })
     }
 
     fn number(&self, number: &Number) -> Result<Operand, Failure> {
@@ -284,6 +317,18 @@ impl Walk<'_> {
         Failure::new(self.source.blame(), message)
             .hint("say first when it means something, as in requests > 0 && errors / requests < 1%")
     }
+}
+
+/// How far `one` is beyond the limit `two`. Where there are no ratios, the limit itself is the measure; where it is
+/// nothing, and where only equality counts, there is none.
+fn excess(relation: Relation, one: f64, two: f64) -> Option<f64> {
+    let above = if one > 0.0 && two > 0.0 { (one / two).ln() } else { (one - two) / two.abs() };
+    let excess = match relation {
+        Relation::Less | Relation::LessOrEqual => above,
+        Relation::Greater | Relation::GreaterOrEqual => -above,
+        Relation::Equal | Relation::Unequal => return None,
+    };
+    excess.is_finite().then_some(excess)
 }
 
 /// Two kinds that do not fit in the part `text`.

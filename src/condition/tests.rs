@@ -321,6 +321,32 @@ fn a_quoted_name_is_a_metric_of_the_program() {
 }
 
 #[test]
+fn the_excess_is_that_of_the_comparison_that_decides() {
+    let excess = |text: &str| decided(text).excess;
+    let near = |text: &str, ratio: f64| {
+        let found = excess(text).unwrap_or_else(|| panic!("{text} has none"));
+        assert!((found - ratio.ln()).abs() < 1e-12, "{text}: {found}");
+    };
+    near("p99_ms < 50", 40.0 / 50.0);
+    near("p99_ms < 20ms", 2.0);
+    near("rps >= 1000", 1000.0 / 950.0);
+    near("rps >= 0.5 * param", 500.0 / 950.0);
+    near("p99_ms < baseline", 0.5);
+    near("!(p99_ms > 50)", 40.0 / 50.0);
+    // The worst of several that must hold, the best of several of which one must.
+    near("p99_ms < 50 && rps > 900", 900.0 / 950.0);
+    near("p99_ms < 50 && rps > 1900", 2.0);
+    near("p99_ms < 10 || rps > 1900", 2.0);
+    near("p99_ms < 10 || rps > 475", 0.5);
+    near("exit == 0 && p99_ms < 50", 40.0 / 50.0);
+    // What is not positive has no ratio, and is measured by its limit.
+    assert_eq!(excess("zero < 5"), Some(-1.0));
+    for text in ["exit == 0", "exit < 3", "p99_ms == 40", "zero <= 0", "exit == 1 && p99_ms < 50"] {
+        assert_eq!(excess(text), None, "{text}");
+    }
+}
+
+#[test]
 fn the_examples_of_the_page_are_conditions() {
     let page = include_str!("../../docs/conditions.md");
     let block = page.split("## Examples\n\n```text\n").nth(1).and_then(|rest| rest.split("```").next());
