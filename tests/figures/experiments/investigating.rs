@@ -8,6 +8,7 @@ use crate::start::{Answered, answered, fixture, tool};
 use crate::verdicts::kernels::copy;
 use cargo_perf_lab::failure::{Context, Failure, FailureKind};
 use git2::{IndexAddOption, Repository, Signature};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ pub struct Investigating<'a> {
 }
 
 /// What was said of a change.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Said {
     /// Of the experiment.
     pub experiment: String,

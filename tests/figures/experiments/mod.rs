@@ -1,12 +1,14 @@
 //! Whether `cargo perf experiment` is right about changes of which it is known what they do.
 
 mod investigating;
+mod kept;
 mod planted;
 
 use crate::page::{Figure, PEER, Row};
 use crate::{Setting, say};
 use cargo_perf_lab::failure::Failure;
 use investigating::{Investigating, Said};
+use kept::Kept;
 use planted::{Class, Planted, planted};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -40,7 +42,8 @@ impl Tried {
     }
 }
 
-/// Tries changes, each in an investigation of its kernel.
+/// Tries changes, each in an investigation of its kernel. All of them take hours; what was said is kept, and a run that
+/// was ended goes on behind the last seed that was tried.
 ///
 /// # Errors
 /// What cannot be built or measured.
@@ -53,8 +56,13 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     let fulls = (1..=full).map(|number| ((each * classes + number) as u64, None));
     let mut investigations: BTreeMap<&'static str, Investigating<'_>> = BTreeMap::new();
     let mut tried = Vec::new();
+    let mut kept = if setting.is_short() { None } else { Some(Kept::open(each * classes + full)?) };
     for (seed, short) in shorts.chain(fulls) {
         let planted = planted(seed)?;
+        if let Some(said) = kept.as_ref().and_then(|kept| kept.said(seed)) {
+            tried.push(Tried { planted, said });
+            continue;
+        }
         say(&format!("experiments: seed {seed} of {}", each * classes + full));
         let open = match investigations.remove(planted.kernel) {
             Some(open) => open,
@@ -72,6 +80,9 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
             }
         };
         say(&format!("experiments: seed {seed}, {}: {}", planted.class.name(), told(&said)));
+        if let Some(kept) = &mut kept {
+            kept.keep(seed, &said)?;
+        }
         tried.push(Tried { planted, said });
     }
     let full = tried.split_off(each * classes);
@@ -152,7 +163,8 @@ fn figure(tried: &[Tried], full: &[Tried]) -> Figure {
               with a series of 10 s a side, which grows while it says nothing and ten minutes have not gone by, and one of half \
               as much; the last three with 60 s. Right is `accept` with `improved` for what saves \
               work, and `reject` with `unchanged` for what does nothing. When the control run disagrees with the stored \
-              baseline, that is measured again, as the command says. A change that cannot be tried counts as not right."
+              baseline, that is measured again, as the command says. A change that cannot be tried counts as not right. \
+              Each seed is tried once; what was said is in `fixtures/experiments-said`."
             .to_owned(),
         rows,
         raw: json!(all().map(raw).collect::<Vec<_>>()),
