@@ -18,6 +18,7 @@ pub mod label;
 pub mod metric;
 pub mod noise;
 pub mod outcome;
+pub mod parameter;
 pub mod record;
 pub mod rules;
 pub mod samples;
