@@ -3,6 +3,7 @@
 //! It knows nothing of phases, state files or terminals.
 
 pub mod catalogue;
+pub mod classify;
 pub mod comparing;
 pub mod contest;
 pub mod demand;

@@ -84,3 +84,32 @@ impl SearchStatus {
         }
     }
 }
+
+/// What came of a probe. Only the first two say anything of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeOutcome {
+    /// What must hold did.
+    Pass,
+    /// It did not.
+    Fail,
+    /// The probe could not be made, and the load is not to blame.
+    InfraError,
+    /// The load was not generated as it was asked for.
+    GeneratorLimited,
+    /// It was ended from outside.
+    Interrupted,
+}
+
+impl ProbeOutcome {
+    /// In a word, as in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::InfraError => "infra_error",
+            Self::GeneratorLimited => "generator_limited",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
