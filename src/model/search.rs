@@ -1,7 +1,9 @@
 //! The words of a search for the load at which something breaks.
 
+use super::metric::MetricValues;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 /// Why a load is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -112,4 +114,33 @@ impl ProbeOutcome {
             Self::Interrupted => "interrupted",
         }
     }
+}
+
+/// One probe, as it is kept: an entry of `breakingPointHistory`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbeRecord {
+    /// The load, as the benchmark was told it.
+    pub value: Number,
+    /// Whether what must hold did; null when the probe says nothing of that.
+    pub ok: Option<bool>,
+    /// What the benchmark printed.
+    pub metrics: MetricValues,
+    /// Seconds of the probe.
+    pub duration: f64,
+    /// Why it is what it is.
+    pub reason: String,
+    /// Which attempt at this probe it was, from 1.
+    pub attempt: u32,
+    /// The number of the load in the search.
+    pub load: u64,
+    /// Why it was probed.
+    pub purpose: Purpose,
+    /// What came of it.
+    pub outcome: ProbeOutcome,
+    /// How far the value that decides was beyond its limit, as the natural logarithm of their ratio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excess: Option<f64>,
+    /// When it ended, RFC 3339.
+    pub ended_at: String,
 }

@@ -12,6 +12,7 @@ mod lock;
 pub mod packed;
 mod peek;
 mod place;
+pub mod probes;
 pub mod results;
 pub mod runs;
 pub mod schemas;
