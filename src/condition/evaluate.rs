@@ -31,8 +31,9 @@ impl Decided {
         Self { holds: self.holds.map(|holds| !holds), excess: self.excess.map(|excess| -excess) }
     }
 
-    /// What becomes of the distance of parts of which one that is `decisive` decides: the worst of parts that must all
-    /// hold, the best of parts of which one must. Parts that are not as the whole is do not count, nor do those without one.
+    /// What becomes of the distance of parts of which one that is `decisive` decides: the worst of parts that
+    /// must all hold, the best of parts of which one must. Parts that are not as the whole is do not count,
+    /// nor do those without one.
     fn joined(parts: &[Self], decisive: bool, holds: Option<bool>) -> Self {
         let decides = |part: &&Self| holds != Some(decisive) || part.holds == Some(decisive);
         let excesses = parts.iter().filter(decides).filter_map(|part| part.excess);
@@ -319,8 +320,8 @@ impl Walk<'_> {
     }
 }
 
-/// How far `one` is beyond the limit `two`. Where there are no ratios, the limit itself is the measure; where it is
-/// nothing, and where only equality counts, there is none.
+/// How far `one` is beyond the limit `two`. Where there are no ratios, the limit itself is the measure; where
+/// it is nothing, and where only equality counts, there is none.
 fn excess(relation: Relation, one: f64, two: f64) -> Option<f64> {
     let above = if one > 0.0 && two > 0.0 { (one / two).ln() } else { (one - two) / two.abs() };
     let excess = match relation {

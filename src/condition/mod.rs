@@ -66,9 +66,9 @@ pub trait Values {
 pub struct Verdict {
     /// Whether it holds.
     pub holds: bool,
-    /// How far the values are beyond the limit that decides, as the natural logarithm of their ratio: negative where
-    /// it holds. Of several comparisons that must all hold it is the worst, of several of which one must, the best.
-    /// `None` where no number decides, as with an exit code.
+    /// How far the values are beyond the limit that decides, as the natural logarithm of their ratio:
+    /// negative where it holds. Of several comparisons that must all hold it is the worst, of several of
+    /// which one must, the best. `None` where no number decides, as with an exit code.
     pub excess: Option<f64>,
     /// Its comparisons in the order in which they are written, without those that could not be made and
     /// did not matter.

@@ -1,5 +1,5 @@
-//! What came of a probe: five things, of which two say something of the load. A benchmark that fails under its load is
-//! an answer; one that could not run, or printed nothing to judge by, is none.
+//! What came of a probe: five things, of which two say something of the load. A benchmark that fails under
+//! its load is an answer; one that could not run, or printed nothing to judge by, is none.
 
 use crate::condition::{Condition, Quantity, Values};
 use crate::failure::{Failure, FailureKind};

@@ -1,4 +1,5 @@
-//! The values that a load may take: decimals a step apart, each of them exact, numbered so that a search has integers.
+//! The values that a load may take: decimals a step apart, each of them exact, numbered so that a search has
+//! integers.
 
 use crate::failure::Failure;
 
@@ -40,8 +41,9 @@ impl Parameter {
     /// The values of `range`.
     ///
     /// # Errors
-    /// `Usage`, naming the flag: for what is no decimal, a range that is reversed or has one value only, values that are no
-    /// whole steps or do not fit into 64 bits, and values that have no ratios where distances are ratios.
+    /// `Usage`, naming the flag: for what is no decimal, a range that is reversed or has one value only,
+    /// values that are no whole steps or do not fit into 64 bits, and values that have no ratios where
+    /// distances are ratios.
     pub fn new(range: &Range<'_>) -> Result<Self, Failure> {
         let [min, max] =
             [("--param-min", range.min), ("--param-max", range.max)].map(|(flag, text)| decimal(flag, text));

@@ -1,7 +1,7 @@
 //! The search for the smallest load that fails, where probes lie: a pure function of its history.
 //!
-//! The algorithm is that of `docs/load-search.md`. Nothing here starts a process or reads a clock: a search is
-//! given what was seen, and says what to probe next or what it found.
+//! The algorithm is that of `docs/load-search.md`. Nothing here starts a process or reads a clock: a search
+//! is given what was seen, and says what to probe next or what it found.
 
 pub mod answer;
 pub mod course;

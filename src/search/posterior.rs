@@ -55,8 +55,8 @@ impl<M: Model> Posterior<M> {
         self.learnt.push((seen, factor));
     }
 
-    /// Splits cells until the stretch between the quantiles `low` and `high` has enough of them and no cell has
-    /// several loads that were probed, or each is one load or at most `finest` wide.
+    /// Splits cells until the stretch between the quantiles `low` and `high` has enough of them and no cell
+    /// has several loads that were probed, or each is one load or at most `finest` wide.
     pub fn sharpen(&mut self, low: f64, high: f64, finest: f64) {
         let mut probed: Vec<Place> = self.learnt.iter().map(|(seen, _)| Place::at(seen.load)).collect();
         probed.sort_unstable();

@@ -1,5 +1,5 @@
-//! The probes of a search on disk: a line for each, on disk before the next one starts, and nothing ever changed. Whatever
-//! ends a search, what it has seen is there, and the search goes on from it.
+//! The probes of a search on disk: a line for each, on disk before the next one starts, and nothing ever
+//! changed. Whatever ends a search, what it has seen is there, and the search goes on from it.
 
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::search::ProbeRecord;
@@ -37,8 +37,8 @@ impl ProbeLog {
         Ok(log)
     }
 
-    /// What is searched by the log in `folder`, its probes, and the log to go on with. A last line that was not
-    /// written to its end was never there.
+    /// What is searched by the log in `folder`, its probes, and the log to go on with. A last line that was
+    /// not written to its end was never there.
     ///
     /// # Errors
     /// `Blocked` where there is no log; `State` for one that cannot be read.

@@ -1,8 +1,8 @@
 //! The suite behind every claim of this project about its own performance: `cargo bench --bench figures`.
 //!
 //! It rewrites `docs/figures.md` and the figures of `docs/verdicts.md`, `docs/experiments.md` and
-//! `docs/load-search.md`. A bound that is missed is published as missed and is no error; an error is what could not be
-//! measured.
+//! `docs/load-search.md`. A bound that is missed is published as missed and is no error; an error is what
+//! could not be measured.
 
 mod counting;
 mod driven;

@@ -1,5 +1,5 @@
-//! Whether unanswered requests become more and more: then the load cannot be borne, whatever the quantiles of a
-//! short window say.
+//! Whether unanswered requests become more and more: then the load cannot be borne, whatever the quantiles of
+//! a short window say.
 
 /// How many standard errors a slope is away from zero before chance does not explain it.
 const SIGMAS: f64 = 3.0;

@@ -1,9 +1,10 @@
 //! Load that does not wait for what it loads: requests are sent when they are planned, and their time counts
 //! from there.
 //!
-//! A closed loop sends a request when the one before is answered. When the target stalls, so does the loop, and
-//! the requests that users would have sent meanwhile are in no number: with one stall of 400 ms in ten seconds, a
-//! closed loop reports a 99th percentile of 5 ms, and users feel 300. An open loop keeps its schedule.
+//! A closed loop sends a request when the one before is answered. When the target stalls, so does the loop,
+//! and the requests that users would have sent meanwhile are in no number: with one stall of 400 ms in ten
+//! seconds, a closed loop reports a 99th percentile of 5 ms, and users feel 300. An open loop keeps its
+//! schedule.
 //!
 //! ```no_run
 //! use perf_harness::load::Load;
@@ -30,7 +31,8 @@
 //! | `backlog_slope_per_s` | how fast the unanswered requests grew over the last two thirds of the window, when chance does not explain it; otherwise 0 |
 //! | `closed_loop` | 1 for a closed loop, which has no response times |
 //!
-//! A quantile needs ten requests beyond it: with fewer, it is left out, and standard error says how many it takes.
+//! A quantile needs ten requests beyond it: with fewer, it is left out, and standard error says how many it
+//! takes.
 
 mod backlog;
 mod runner;
@@ -64,14 +66,14 @@ enum Model {
 }
 
 impl Load {
-    /// `rate` requests a second, whatever the target does. A rate that is no positive number sends nothing, which is an
-    /// error of [`Run::finish`](crate::Run::finish).
+    /// `rate` requests a second, whatever the target does. A rate that is no positive number sends nothing,
+    /// which is an error of [`Run::finish`](crate::Run::finish).
     pub fn open(rate: f64) -> Self {
         Self { model: Model::Open { rate }, arrivals: Arrivals::Constant, in_flight: IN_FLIGHT }
     }
 
-    /// `loops` users who each wait for their answer before they ask again. Their times are service times: what the target
-    /// does to those who would have come meanwhile is in none of them.
+    /// `loops` users who each wait for their answer before they ask again. Their times are service times:
+    /// what the target does to those who would have come meanwhile is in none of them.
     pub fn closed(loops: usize) -> Self {
         Self { model: Model::Closed { loops }, arrivals: Arrivals::Constant, in_flight: loops }
     }
@@ -83,16 +85,16 @@ impl Load {
         self
     }
 
-    /// The most requests that are under way at one time, each on a thread; 256 if nobody says otherwise. What is planned
-    /// beyond waits, and the wait counts.
+    /// The most requests that are under way at one time, each on a thread; 256 if nobody says otherwise. What
+    /// is planned beyond waits, and the wait counts.
     #[must_use]
     pub fn in_flight_at_most(mut self, requests: usize) -> Self {
         self.in_flight = requests.max(1);
         self
     }
 
-    /// Generates the load for `warm_up` and then `window`, of which the second counts. `request` is called with the number
-    /// of each request, from as many threads as are needed.
+    /// Generates the load for `warm_up` and then `window`, of which the second counts. `request` is called
+    /// with the number of each request, from as many threads as are needed.
     ///
     /// # Errors
     /// A rate that is no positive number, no loops, or a thread that cannot be started, in a line.

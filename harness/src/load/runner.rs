@@ -160,8 +160,8 @@ impl<R: Fn(u64) -> bool + Sync> Open<'_, R> {
         Ok(seen)
     }
 
-    /// Waits for the next request: its number, when it is planned, and since when this thread could have sent it. `None`
-    /// when the window has ended, or ends before it.
+    /// Waits for the next request: its number, when it is planned, and since when this thread could have sent
+    /// it. `None` when the window has ended, or ends before it.
     fn claim(&self) -> Option<(u64, Instant, Instant)> {
         let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
         let free = Instant::now();
@@ -176,7 +176,8 @@ impl<R: Fn(u64) -> bool + Sync> Open<'_, R> {
         Some((number, planned, free))
     }
 
-    /// Looks at the backlog until the window ends: requests under way, and those that are due and cannot be sent.
+    /// Looks at the backlog until the window ends: requests under way, and those that are due and cannot be
+    /// sent.
     fn watch(&self, rate: f64) -> Backlog {
         let mut backlog = Backlog::default();
         let pause = (self.window.length() / LOOKS).max(SHORTEST_PAUSE);
@@ -192,7 +193,8 @@ impl<R: Fn(u64) -> bool + Sync> Open<'_, R> {
         backlog
     }
 
-    /// What was planned in the window and not sent in it: each has waited at least until its end. How many there are.
+    /// What was planned in the window and not sent in it: each has waited at least until its end. How many
+    /// there are.
     fn drop_the_rest(&self, seen: &mut Seen) -> u64 {
         let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
         let mut dropped = 0;

@@ -15,8 +15,8 @@ pub enum Arrivals {
     },
 }
 
-/// Planned times, in their order, from the start. Each is computed from the start and not from the one before, so that
-/// no delay ever adds up.
+/// Planned times, in their order, from the start. Each is computed from the start and not from the one
+/// before, so that no delay ever adds up.
 #[derive(Debug)]
 pub(super) struct Schedule {
     rate: f64,

@@ -4,8 +4,8 @@ use std::hint::spin_loop;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// The last part of a wait is spun through: a sleep ends late by the slack of timers, 50 µs on Linux, and by what it
-/// takes to wake up.
+/// The last part of a wait is spun through: a sleep ends late by the slack of timers, 50 µs on Linux, and by
+/// what it takes to wake up.
 const SPUN: Duration = Duration::from_micros(200);
 
 /// Waits until `moment`, unless it is over.

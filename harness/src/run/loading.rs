@@ -10,8 +10,8 @@ use std::time::Duration;
 const BY_HAND: Duration = Duration::from_secs(1);
 
 impl Run {
-    /// Generates `load` for the time that the environment asks for, or for a second, and adds its metrics to the answer.
-    /// Warm-up comes first and does not count. One run generates one load, or measures one work.
+    /// Generates `load` for the time that the environment asks for, or for a second, and adds its metrics to
+    /// the answer. Warm-up comes first and does not count. One run generates one load, or measures one work.
     pub fn load<E>(&mut self, load: &Load, request: impl Fn(u64) -> Result<(), E> + Sync) {
         if !self.is_first() {
             return;

@@ -1,5 +1,5 @@
-//! What was said of each seed, in a file of the repository: the hours that all seeds take need not be in one piece, and
-//! no seed is ever tried twice.
+//! What was said of each seed, in a file of the repository: the hours that all seeds take need not be in one
+//! piece, and no seed is ever tried twice.
 
 use super::investigating::Said;
 use crate::start::root;

@@ -42,8 +42,8 @@ impl Tried {
     }
 }
 
-/// Tries changes, each in an investigation of its kernel. All of them take hours; what was said is kept, and a run that
-/// was ended goes on behind the last seed that was tried.
+/// Tries changes, each in an investigation of its kernel. All of them take hours; what was said is kept, and
+/// a run that was ended goes on behind the last seed that was tried.
 ///
 /// # Errors
 /// What cannot be built or measured.

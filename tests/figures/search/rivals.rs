@@ -47,8 +47,8 @@ fn bisect(mut fails: impl FnMut(u64) -> bool) -> Option<Said> {
 /// Trials of a load that decide about it at the end.
 const TRIALS: usize = 3;
 
-/// As `MLRsearch` does it: bisection of ratios with single trials, and a bracket that holds when most of three trials at
-/// each of its ends do. Of two ends that contradict each other the lower one counts.
+/// As `MLRsearch` does it: bisection of ratios with single trials, and a bracket that holds when most of
+/// three trials at each of its ends do. Of two ends that contradict each other the lower one counts.
 pub fn mlr_like(world: &mut World, tolerance: f64, most_probes: usize) -> Option<Said> {
     let mut trials: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
     let mut spent = 0;
