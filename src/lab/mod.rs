@@ -24,6 +24,7 @@ pub mod preflight;
 pub mod prepared;
 pub mod program;
 pub mod promotion;
+pub mod searching;
 pub mod series;
 pub mod side;
 pub mod surroundings;

@@ -132,6 +132,8 @@ pub struct ProbeRecord {
     pub reason: String,
     /// Which attempt at this probe it was, from 1.
     pub attempt: u32,
+    /// Whether the search goes by it; an attempt that is made once more does not count.
+    pub counts: bool,
     /// The number of the load in the search.
     pub load: u64,
     /// Why it was probed.

@@ -114,6 +114,7 @@ mod tests {
             duration: 30.0,
             reason: "p99_ms < 50 is 0.3".to_owned(),
             attempt: 1,
+            counts: true,
             load,
             purpose: Purpose::Ramp,
             outcome: ProbeOutcome::Pass,
