@@ -146,3 +146,52 @@ pub struct ProbeRecord {
     /// When it ended, RFC 3339.
     pub ended_at: String,
 }
+
+/// What a search found: `breakingPoint` of an investigation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BreakingPoint {
+    /// How the search ended.
+    pub status: SearchStatus,
+    /// Why, where the status alone does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What had to hold; without it the exit code decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
+    /// The smallest failing load, as likely too large as too small.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest_failing: Option<Number>,
+    /// Where it lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<LoadInterval>,
+    /// The largest load below the interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe: Option<Number>,
+    /// The largest load of which most probes passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<Number>,
+    /// A load that passes although smaller ones fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovers: Option<Number>,
+    /// How likely the interval was to hold the smallest failing load, if probes behave as the model has it.
+    pub confidence: f64,
+    /// The standard deviation of a value that is measured again, as a share of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<f64>,
+    /// How many probes it takes in all, where the interval is not as narrow as it was to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<u64>,
+}
+
+/// Loads between which another one lies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadInterval {
+    /// The smallest that it may be.
+    pub low: Number,
+    /// The largest that it may be.
+    pub high: Number,
+    /// Whether it may be larger than every load of the search.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
+}

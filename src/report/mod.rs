@@ -13,4 +13,5 @@ pub mod listing;
 pub mod log;
 pub mod plot;
 pub mod reply;
+pub mod search;
 pub mod verification;
