@@ -22,6 +22,7 @@ pub mod pairing;
 pub mod plan;
 pub mod preflight;
 pub mod prepared;
+pub mod probing;
 pub mod program;
 pub mod promotion;
 pub mod searching;

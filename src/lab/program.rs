@@ -19,6 +19,7 @@ use crate::model::baseline::{Accounting, BenchSeries, Fork, ProgramRuns, Totals}
 use crate::model::event::{Event, Listener};
 use crate::model::metric::MetricValues;
 use crate::model::noise::Block;
+use crate::sys::ended::Ended;
 use crate::sys::files;
 use crate::sys::invocation::{Invocation, Output};
 use crate::sys::process::{Companion, Stream};
@@ -42,6 +43,18 @@ pub(super) struct Run {
     pub accounting: Accounting,
     /// What it printed.
     pub found: Found,
+}
+
+/// A process that has ended, whether it succeeded or not.
+pub(super) struct Ran {
+    /// How it ended.
+    pub ended: Ended,
+    /// The process, without its metrics.
+    pub fork: Fork,
+    /// How its measured time is known.
+    pub accounting: Accounting,
+    /// What it printed, still to be read.
+    pub printed: Printed,
 }
 
 /// A series of runs while it grows.
@@ -141,6 +154,10 @@ impl Lab<'_> {
         Ok(run)
     }
 
+    /// Runs the program once and reads what it measured.
+    ///
+    /// # Errors
+    /// `Benchmark` when it fails or prints no metrics.
     pub(super) fn run_program(
         &mut self,
         job: &Job<'_>,
@@ -148,12 +165,33 @@ impl Lab<'_> {
         name: &str,
         watch: &mut Watch,
     ) -> Result<Run, Failure> {
+        let deadline = self.timeout.unwrap_or_else(|| patience(mode));
+        let ran = self.start_program(job, mode, name, deadline, watch)?;
+        let name = &job.entry.benchmark.name;
+        expect_success(name, &ran.ended)?;
+        let found = ran.printed.into_found(&name.to_string())?;
+        let fork = Fork { metrics: Some(found.values.clone()), ..ran.fork };
+        Ok(Run { fork, accounting: ran.accounting, found })
+    }
+
+    /// Starts the program and waits for its end, however that is; after `deadline` it is ended.
+    ///
+    /// # Errors
+    /// `Environment` when it cannot be started; `Benchmark` for a report that is none.
+    pub(super) fn start_program(
+        &mut self,
+        job: &Job<'_>,
+        mode: RunMode,
+        name: &str,
+        deadline: Duration,
+        watch: &mut Watch,
+    ) -> Result<Ran, Failure> {
         let log = job.folder.join(name).with_extension("log");
         let report = log.with_extension("report.json");
         let mut invocation = contract::ask(job.invocation(&log), mode, job.demand.parameter.as_deref());
         files::make_room(&report)?;
         invocation = contract::with_report(invocation, &report);
-        invocation.deadline = Some(self.timeout.unwrap_or_else(|| patience(mode)));
+        invocation.deadline = Some(deadline);
         let copy = job.own_copy(&log)?;
         if let Some(copy) = &copy {
             invocation = copy.start(invocation);
@@ -170,17 +208,15 @@ impl Lab<'_> {
         let ended = execute(&invocation, Purpose::Measure(job.slot), &mut watched, self.interrupt)?;
         let evidence = mark.evidence(&ended);
         watch.look();
-        let name = &job.entry.benchmark.name;
         let told = own::read(&report)?;
-        expect_success(name, &ended)?;
-        // It is in the result from here on; only a failed run keeps it for whoever looks.
-        let _ = fs::remove_file(&report);
-        let found = heard.printed.into_found(&name.to_string())?;
+        if ended.exit.is_success() {
+            // It is in the result from here on; only a failed run keeps it for whoever looks.
+            let _ = fs::remove_file(&report);
+        }
         let by_report = told.as_ref().and_then(own::measured);
         let warm_up = inside(mode);
         let measured = by_report.unwrap_or_else(|| ended.wall.saturating_sub(warm_up));
         let fork = Fork {
-            metrics: Some(found.values.clone()),
             measured_s: measured.as_secs_f64(),
             warm_up_s: warm_up.as_secs_f64(),
             wall_s: ended.wall.as_secs_f64(),
@@ -188,7 +224,7 @@ impl Lab<'_> {
             ..Fork::default()
         };
         let accounting = if by_report.is_some() { Accounting::Samples } else { Accounting::Wall };
-        Ok(Run { fork, accounting, found })
+        Ok(Ran { ended, fork, accounting, printed: heard.printed })
     }
 }
 
