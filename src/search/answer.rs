@@ -53,12 +53,17 @@ impl Search {
             Step::Probe { .. } => None,
         };
         let (island, recovery) = self.islands();
-        let edge = self.edge().filter(|_| {
-            !matches!(
-                status,
-                Some(SearchStatus::MinFails | SearchStatus::MaxPasses | SearchStatus::GeneratorLimited)
+        // A machine that has changed has measured two edges, and neither of them for long enough.
+        let says_nothing = matches!(
+            status,
+            Some(
+                SearchStatus::MinFails
+                    | SearchStatus::MaxPasses
+                    | SearchStatus::GeneratorLimited
+                    | SearchStatus::Drifted
             )
-        });
+        );
+        let edge = self.edge().filter(|_| !says_nothing);
         let passing = by_load(self.history());
         let passing = passing.into_iter().filter(|(_, tally)| tally.passes > tally.fails);
         Answer {

@@ -126,7 +126,7 @@ fn another_machine_at_the_end_voids_the_interval() {
         probes += 1;
         value((load as f64 / 200.0).ln() + if probes == last { 0.8 } else { 0.0 })
     });
-    assert_eq!(answer.status, Some(SearchStatus::Drifted));
+    assert_eq!((answer.status, answer.edge), (Some(SearchStatus::Drifted), None));
 }
 
 proptest! {
