@@ -1,6 +1,7 @@
 //! The course of a search: what to probe next, given everything that was seen.
 
 use super::doubt::{self, Found};
+use super::evidence::Evidence;
 use super::grid::Grid;
 use super::history::{Probe, Seen, Tally, bracket};
 use super::place::Place;
@@ -85,9 +86,7 @@ impl Search {
     pub fn learn(&mut self, probe: Probe) {
         self.history.push(probe);
         if let Some(seen) = probe.evidence().filter(|seen| seen.load <= self.top) {
-            self.belief.learn(seen);
-            let [low, high] = self.settings.ends();
-            self.belief.sharpen(low, high, self.settings.finest());
+            take_in(&mut self.belief, &self.settings, seen);
         }
         let beyond = self.settings.beyond.filter(|beyond| *beyond > self.top);
         if let Some(beyond) = beyond.filter(|_| self.is_passed_at_top()) {
@@ -116,32 +115,26 @@ impl Search {
         if self.history.iter().any(|probe| probe.seen == Seen::Limited) {
             return Step::Done(SearchStatus::GeneratorLimited);
         }
-        let is_spent = self.spent() >= self.settings.most_probes;
-        let unless_spent = |step: Step| if is_spent { Step::Done(SearchStatus::Budget) } else { step };
         let floor = Tally::of(self.history.iter().filter(|probe| probe.load == self.settings.min));
         if floor.fails >= floor.passes + LEAD {
             return Step::Done(SearchStatus::MinFails);
         }
         if floor.all() == 0 || floor.fails > floor.passes {
-            return unless_spent(Step::Probe { load: self.settings.min, purpose: Purpose::Floor });
+            return self.unless_spent(self.settings.min, Purpose::Floor);
         }
         if !self.is_past_ramp() {
-            return if self.is_passed_at_top() {
-                Step::Done(SearchStatus::MaxPasses)
-            } else {
-                unless_spent(self.ramp())
-            };
+            return if self.is_passed_at_top() { Step::Done(SearchStatus::MaxPasses) } else { self.ramp() };
         }
         if let Some(load) = doubt::doubted(self) {
-            return unless_spent(Step::Probe { load, purpose: Purpose::Again });
+            return self.unless_spent(load, Purpose::Again);
         }
         let round = self.round();
         let is_confirmed = is_in(round, Purpose::Low) && is_in(round, Purpose::High);
         let interval = if is_confirmed { self.interval() } else { self.believed() };
         if self.is_narrow(interval) {
-            return self.confirm(round, interval, is_spent);
+            return self.confirm(round, interval);
         }
-        unless_spent(Step::Probe { load: self.most_telling(), purpose: Purpose::Narrow })
+        self.unless_spent(self.most_telling(), Purpose::Narrow)
     }
 
     /// How many probes the budget was spent on.
@@ -150,29 +143,39 @@ impl Search {
         self.history.iter().filter(counts).count()
     }
 
+    fn is_spent(&self) -> bool {
+        self.spent() >= self.settings.most_probes
+    }
+
+    fn unless_spent(&self, load: u64, purpose: Purpose) -> Step {
+        if self.is_spent() { Step::Done(SearchStatus::Budget) } else { Step::Probe { load, purpose } }
+    }
+
     fn with(&self, purpose: Purpose) -> impl Iterator<Item = &Probe> {
         self.history.iter().filter(move |probe| probe.purpose == purpose)
     }
 
+    fn on_the_way_up(&self) -> impl Iterator<Item = &Probe> {
+        self.history.iter().filter(|probe| matches!(probe.purpose, Purpose::Ramp | Purpose::Top))
+    }
+
     fn is_passed_at_top(&self) -> bool {
-        let at_top = self.history.iter().filter(|probe| probe.load == self.top);
-        let tally = Tally::of(at_top.filter(|probe| matches!(probe.purpose, Purpose::Ramp | Purpose::Top)));
+        let tally = Tally::of(self.on_the_way_up().filter(|probe| probe.load == self.top));
         tally.fails == 0 && tally.passes >= PASSES_AT_TOP
     }
 
     /// Whether a load failed on the way up.
     pub(super) fn is_past_ramp(&self) -> bool {
-        let on_the_way = |probe: &Probe| matches!(probe.purpose, Purpose::Ramp | Purpose::Top);
-        self.history.iter().any(|probe| on_the_way(probe) && probe.passed() == Some(false))
+        self.on_the_way_up().any(|probe| probe.passed() == Some(false))
     }
 
     fn ramp(&self) -> Step {
         let reached = self.history.iter().map(|probe| probe.load).max().unwrap_or(self.settings.min);
         if reached >= self.top {
-            return Step::Probe { load: self.top, purpose: Purpose::Top };
+            return self.unless_spent(self.top, Purpose::Top);
         }
         let next = self.settings.scale().next_of_ramp(self.settings.min, reached, self.settings.ramp);
-        Step::Probe { load: next.min(self.top), purpose: Purpose::Ramp }
+        self.unless_spent(next.min(self.top), Purpose::Ramp)
     }
 
     /// The probes since it was last tried to learn more.
@@ -216,19 +219,15 @@ impl Search {
     }
 
     /// What comes after the interval has become as narrow as asked for.
-    fn confirm(&self, round: &[Probe], (low, high): (u64, u64), is_spent: bool) -> Step {
+    fn confirm(&self, round: &[Probe], (low, high): (u64, u64)) -> Step {
         let safe = low - 1;
         let high = high.min(self.top);
         for (purpose, load) in [(Purpose::Low, safe), (Purpose::High, high)] {
             if !is_in(round, purpose) {
-                return if is_spent {
-                    Step::Done(SearchStatus::Budget)
-                } else {
-                    Step::Probe { load, purpose }
-                };
+                return self.unless_spent(load, purpose);
             }
         }
-        if let Some(load) = self.sentinel(safe, high).filter(|_| !is_spent) {
+        if let Some(load) = self.sentinel(safe, high).filter(|_| !self.is_spent()) {
             return Step::Probe { load, purpose: Purpose::Sentinel };
         }
         let is_finished =
@@ -352,10 +351,14 @@ fn believed(settings: &Settings, top: u64, history: &[Probe]) -> Posterior<Shape
     let scale = settings.scale();
     let grid = Grid::over(scale, settings.min, top, settings.step());
     let mut belief = Posterior::new(scale, grid, settings.shape());
-    let [low, high] = settings.ends();
     for seen in history.iter().filter_map(Probe::evidence).filter(|seen| seen.load <= top) {
-        belief.learn(seen);
-        belief.sharpen(low, high, settings.finest());
+        take_in(&mut belief, settings, seen);
     }
     belief
+}
+
+fn take_in(belief: &mut Posterior<Shape>, settings: &Settings, seen: Evidence) {
+    let [low, high] = settings.ends();
+    belief.learn(seen);
+    belief.sharpen(low, high, settings.finest());
 }

@@ -69,10 +69,12 @@ impl Tally {
     /// That of some probes.
     pub fn of<'p>(probes: impl IntoIterator<Item = &'p Probe>) -> Self {
         let mut tally = Self::default();
-        for passed in probes.into_iter().filter_map(Probe::passed) {
-            *if passed { &mut tally.passes } else { &mut tally.fails } += 1;
-        }
+        probes.into_iter().filter_map(Probe::passed).for_each(|passed| tally.count(passed));
         tally
+    }
+
+    fn count(&mut self, passed: bool) {
+        *if passed { &mut self.passes } else { &mut self.fails } += 1;
     }
 
     /// That of several loads.
@@ -94,8 +96,7 @@ pub fn by_load(probes: &[Probe]) -> BTreeMap<u64, Tally> {
     let mut tallies: BTreeMap<u64, Tally> = BTreeMap::new();
     for probe in probes {
         if let Some(passed) = probe.passed() {
-            let tally = tallies.entry(probe.load).or_default();
-            *if passed { &mut tally.passes } else { &mut tally.fails } += 1;
+            tallies.entry(probe.load).or_default().count(passed);
         }
     }
     tallies
