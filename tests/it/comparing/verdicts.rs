@@ -211,14 +211,14 @@ fn a_bench_with_more_to_do_is_found_in_real_builds() {
     let _machine = machine();
     let sandbox = Sandbox::of("two-sides");
     let source = sandbox.read("src/lib.rs");
-    sandbox.write("src/lib.rs", &source.replace("BLOCKS: u64 = 1000", "BLOCKS: u64 = 3000"));
+    sandbox.write("src/lib.rs", &source.replace("BLOCKS: u64 = 1000", "BLOCKS: u64 = 10_000"));
     let short = ["--approve-short=a test", "--duration=2", NOISY, "--json"];
     let perf = sandbox.perf(["compare", "--metric=digest_ns:ns:lower"]).args(short);
     let answer = perf.succeeds().json();
     let found = only(&answer);
     assert_eq!(found["verdict"], "regressed", "{found}");
     let percent = found["effect"]["percent"].as_f64().expect("an effect");
-    assert!((120.0..300.0).contains(&percent), "three times the work took {percent} % more");
+    assert!((400.0..1600.0).contains(&percent), "ten times the work took {percent} % more");
     let hashes = &found["executable_sha256"];
     assert!(hashes["base"].is_string() && hashes["base"] != hashes["candidate"], "{found}");
     // Only the library changed, and not what measures it.
