@@ -124,7 +124,7 @@ pub const STILL_RUNNING: u8 = 75;
 const WITHOUT_FAILURE: [(u8, &str); 4] = [
     (0, "done"),
     (3, "something regressed, and `--fail-on` asks for this code"),
-    (4, "something is inconclusive, and `--fail-on` asks for this code"),
+    (4, "something is inconclusive, and `--fail-on` asks for this code; or a search has no single answer"),
     (STILL_RUNNING, "the detached run that was waited for still goes on"),
 ];
 

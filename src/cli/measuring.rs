@@ -141,6 +141,13 @@ impl MeasuringArgs {
         })
     }
 
+    /// The approval of a short probe: that of the flag where `flag` counts, else that of the variable where it
+    /// `is_short`.
+    pub fn short_waiver(&self, flag: bool, is_short: bool) -> Option<Waiver> {
+        let given = self.approve_short.as_deref().filter(|_| flag).map(waiver);
+        given.or_else(|| by_variable(ALLOW_SHORT).filter(|_| is_short))
+    }
+
     /// Takes from `before` what was not given here. A length is taken as a whole, with its approval.
     pub fn complete(&mut self, before: &Self) {
         let has_length = self.duration.is_some() || self.runs.is_some() || self.approve_short.is_some();
@@ -189,14 +196,14 @@ impl MeasuringArgs {
                 name: "--metric",
                 given: !self.metrics.is_empty(),
                 purpose: "is for programs that print metrics",
-                suits: is_program,
+                suits: HarnessKind::is_program,
                 instead: ": cost and felt have unit and direction already",
             },
             PartialFlag {
                 name: "--param-value",
                 given: self.param_value.is_some(),
                 purpose: "is read by programs",
-                suits: is_program,
+                suits: HarnessKind::is_program,
                 instead: ", or measure a program that reads PERF_PARAM_VALUE",
             },
         ]
@@ -246,11 +253,6 @@ impl CommandArgs {
             ..External::default()
         }))
     }
-}
-
-/// Whether it keeps the contract of programs, by which it hears its load and prints its metrics.
-fn is_program(kind: HarnessKind) -> bool {
-    matches!(kind, HarnessKind::External | HarnessKind::Custom | HarnessKind::PerfHarness)
 }
 
 /// The approval that a flag gives.

@@ -5,6 +5,7 @@ pub mod arguments;
 pub mod asked;
 pub mod baseline;
 pub mod baselines;
+pub mod bisect_load;
 pub mod cancel;
 pub mod choosing;
 pub mod compare;
@@ -20,6 +21,7 @@ pub mod guide;
 mod interrupted;
 pub mod investigating;
 pub mod list;
+pub mod load;
 pub mod log;
 pub mod man;
 pub mod measuring;
@@ -81,6 +83,7 @@ enum Command {
     Setup(setup::Args),
     Baseline(baseline::Args),
     Baselines(baselines::Args),
+    BisectLoad(bisect_load::Args),
     Experiment(experiment::Args),
     Apply(apply::Args),
     Decide(decide::Args),
@@ -107,6 +110,7 @@ impl Command {
             Self::Setup(_) => ("setup", Some(Phase::Setup)),
             Self::Baseline(_) => ("baseline", Some(Phase::Baseline)),
             Self::Baselines(_) => ("baselines", None),
+            Self::BisectLoad(_) => ("bisect-load", Some(Phase::BreakingPoint)),
             Self::Experiment(_) => ("experiment", Some(Phase::Optimization)),
             Self::Apply(_) => ("apply", None),
             Self::Decide(_) => ("decide", Some(Phase::Decision)),
@@ -133,6 +137,7 @@ impl Command {
             Self::Setup(args) => setup::run(&args, global, interrupt, printer),
             Self::Baseline(args) => baseline::run(&args, global, interrupt, printer),
             Self::Baselines(args) => baselines::run(&args, global),
+            Self::BisectLoad(args) => bisect_load::run(&args, global, interrupt, printer),
             Self::Experiment(args) => experiment::run(&args, global, interrupt, printer),
             Self::Apply(args) => apply::run(&args, global, interrupt),
             Self::Decide(args) => decide::run(&args, global, interrupt, printer),

@@ -21,6 +21,7 @@ use crate::lab::catalogue::{Entry, Program};
 use crate::lab::trial::Tried;
 use crate::model::event::Event;
 use crate::model::investigation::{BenchmarkRecord, Effect, Investigation, check_id};
+use crate::model::load::LoadTerms;
 use crate::model::outcome::Phase;
 use crate::report::investigation::meaning;
 use crate::report::listing;
@@ -298,6 +299,10 @@ impl Job<'_> {
             cwd: Some(below(&directory, root)),
             env,
             executable_sha256: tried.executable_sha256.clone(),
+            load: entry
+                .as_external()
+                .map(|external| external.load.clone())
+                .filter(|load| *load != LoadTerms::default()),
             tried: Some(json!({"metrics": values, "wallS": tried.wall_s})),
             other: Map::new(),
         })

@@ -65,7 +65,7 @@ pub enum Tree {
 }
 
 impl Tree {
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Self::Clean(clean) => match clean.commit() {
                 Some(commit) => {
@@ -80,7 +80,7 @@ impl Tree {
         }
     }
 
-    fn waiver(&self) -> Option<&Waiver> {
+    pub(super) fn waiver(&self) -> Option<&Waiver> {
         match self {
             Self::Dirty { waiver, .. } => Some(waiver),
             Self::Clean(_) | Self::NoRepository => None,

@@ -2,6 +2,7 @@
 
 pub mod advance;
 pub mod baseline;
+pub mod breaking_point;
 pub mod consolidation;
 pub mod control;
 pub mod decision;

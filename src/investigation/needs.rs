@@ -30,7 +30,12 @@ pub fn needs(phase: Phase) -> Needs {
         Phase::Baseline => {
             Needs { inputs: "a clean tree", carried_out: true, skippable: false, wants_work: false }
         }
-        Phase::BreakingPoint => planned("a benchmark that reads its load from PERF_PARAM_VALUE", true, false),
+        Phase::BreakingPoint => Needs {
+            inputs: "a benchmark that reads its load from PERF_PARAM_VALUE, and what has to hold under it",
+            carried_out: true,
+            skippable: true,
+            wants_work: false,
+        },
         Phase::Constraints => {
             planned("a benchmark that computes, and limits that can be enforced", true, true)
         }
@@ -71,6 +76,14 @@ pub fn next(investigation: &Investigation, repeated: &[String]) -> NextStep {
         let found = recommend(investigation);
         let why = format!("as recommended: {}", found.why);
         return command(&["decide", found.verdict.name(), "--rationale", &why]);
+    }
+    let has_load = || investigation.benchmark.as_ref().is_some_and(|benchmark| benchmark.load.is_some());
+    if phase == Phase::BreakingPoint && !has_load() {
+        return NextStep::Question(
+            "under which load does it break? cargo perf bisect-load --while 'CONDITION' --param-max N searches it; \
+             or has it none? cargo perf next --skip-phase 'breaking-point=why'"
+                .to_owned(),
+        );
     }
     if needs.carried_out && phase != Phase::Setup {
         return command(&[phase.commands()[0]]);

@@ -26,7 +26,7 @@ pub enum Program {
     /// A bench executable.
     Bench(Box<Prepared>),
     /// A command.
-    External(External),
+    External(Box<External>),
 }
 
 impl Program {
@@ -176,7 +176,7 @@ impl Entry {
             harness_version: None,
             throughput: Vec::new(),
         };
-        Self { benchmark, program: Program::External(external) }
+        Self { benchmark, program: Program::External(Box::new(external)) }
     }
 
     /// The external benchmark, when it is one.

@@ -5,6 +5,7 @@ use crate::condition::{Condition, Quantity, Values};
 use crate::failure::{Failure, FailureKind};
 use crate::model::metric::{MetricName, MetricSpec, MetricValues};
 use crate::model::search::ProbeOutcome;
+use crate::model::units;
 use crate::sys::ended::Exit;
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ const LEAST_SENT: f64 = 0.99;
 const SENT: &str = "sent_ratio";
 
 /// What must hold, and what a benchmark means by its exit codes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
     /// What must hold; without it the exit code decides.
     pub condition: Option<&'a Condition>,
@@ -139,7 +140,7 @@ pub fn classify(seen: &Seen<'_>, terms: &Terms<'_>) -> Result<Classified, Failur
 
 fn told(one: &crate::condition::Compared) -> String {
     let unit = one.left.unit.as_deref().unwrap_or_default();
-    format!("{} is {} {unit}", one.text, one.left.value).trim_end().to_owned()
+    format!("{} is {} {unit}", one.text, units::plain(one.left.value)).trim_end().to_owned()
 }
 
 /// What a condition is decided on.

@@ -3,6 +3,7 @@
 use crate::bench::{command_line, contract};
 use crate::failure::Failure;
 use crate::model::external::External;
+use crate::model::load::parse_variable;
 use crate::store::config::{CommandText, ExternalTable, FILE};
 use std::path::Path;
 
@@ -34,6 +35,11 @@ fn external(table: &ExternalTable, root: &Path) -> Result<External, Failure> {
         ))
         .hint("the load is --param-value, the time --duration, the warm-up a key of its own: warm-up"));
     }
+    if let Some(name) = &table.load.env {
+        parse_variable(name).map_err(|message| {
+            Failure::usage(format!("{FILE}: external benchmark {:?}: load.env: {message}", table.id))
+        })?;
+    }
     Ok(External {
         id: table.id.clone(),
         argv,
@@ -41,12 +47,14 @@ fn external(table: &ExternalTable, root: &Path) -> Result<External, Failure> {
         env: table.env.clone(),
         metrics: table.metrics.clone(),
         warm_up: table.warm_up,
+        load: table.load.clone(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::load::LoadTerms;
     use std::collections::BTreeMap;
 
     fn table(command: CommandText, shell: bool) -> ExternalTable {
@@ -58,6 +66,7 @@ mod tests {
             shell,
             warm_up: None,
             metrics: BTreeMap::new(),
+            load: LoadTerms::default(),
         }
     }
 

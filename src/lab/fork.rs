@@ -84,6 +84,15 @@ struct Told {
     report: Option<Report>,
 }
 
+/// A fork that has ended, whether it succeeded or not.
+#[derive(Debug)]
+pub(super) struct EndedFork {
+    told: Told,
+    evidence: ForkEvidence,
+    /// The process.
+    pub ended: Ended,
+}
+
 impl Lab<'_> {
     /// Runs one fork: prepare, execute, read.
     ///
@@ -95,6 +104,19 @@ impl Lab<'_> {
         slot: &Slot,
         watch: &mut Watch,
     ) -> Result<ForkResult, Failure> {
+        self.start_fork(order, slot, watch)?.judge(order)
+    }
+
+    /// Runs one fork and waits for its end, however that is.
+    ///
+    /// # Errors
+    /// `Environment` when it cannot be started; `Benchmark` when what it told cannot be read.
+    pub(super) fn start_fork(
+        &mut self,
+        order: &ForkOrder<'_>,
+        slot: &Slot,
+        watch: &mut Watch,
+    ) -> Result<EndedFork, Failure> {
         // Before anything is watched: what is written for it is not what the machine did while it ran.
         let copy = order.prepared.own_copy(&order.log)?;
         let mark = Mark::now();
@@ -104,7 +126,7 @@ impl Lab<'_> {
         };
         let evidence = mark.evidence(&ended);
         watch.look();
-        judge(order, told, evidence, ended)
+        Ok(EndedFork { told, evidence, ended })
     }
 
     fn criterion_fork(
@@ -184,7 +206,10 @@ impl Lab<'_> {
         watch: &mut Watch,
     ) -> Result<Ended, Failure> {
         files::make_room(&order.report_file())?;
-        let invocation = contract::with_report(invocation, &order.report_file());
+        let mut invocation = contract::with_report(invocation, &order.report_file());
+        if let Some(load) = order.parameter {
+            invocation = invocation.env(perf_harness::PARAMETER, load);
+        }
         let mut watched = Watched { inner: companion, watch };
         execute(&invocation, Purpose::Measure(slot), &mut watched, self.interrupt)
     }
@@ -246,6 +271,16 @@ pub fn criterion_home(log: &Path, number: usize) -> PathBuf {
     /// Prime to `LENGTHS`, so that all lengths occur before one comes again.
     const STEP: usize = 37;
     log.with_extension(format!("criterion{}", "-".repeat(number * STEP % LENGTHS)))
+}
+
+impl EndedFork {
+    /// What the process gave.
+    ///
+    /// # Errors
+    /// `Benchmark` when it failed, hung, or ended without measuring what was asked.
+    pub fn judge(self, order: &ForkOrder<'_>) -> Result<ForkResult, Failure> {
+        judge(order, self.told, self.evidence, self.ended)
+    }
 }
 
 /// What the process gave, or why it gave nothing.

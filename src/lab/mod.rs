@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of phases, state files or terminals.
 
+pub mod bisecting;
 pub mod catalogue;
 pub mod classify;
 pub mod comparing;
@@ -25,6 +26,7 @@ pub mod prepared;
 pub mod probing;
 pub mod program;
 pub mod promotion;
+pub mod question;
 pub mod searching;
 pub mod series;
 pub mod side;

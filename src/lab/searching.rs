@@ -2,10 +2,11 @@
 //! attempt, and tells the search what counts.
 
 use super::classify::Classified;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::model::metric::MetricValues;
 use crate::model::parameter::Parameter;
 use crate::model::search::{ProbeOutcome, ProbeRecord, Purpose, SearchStatus};
+use crate::search::answer::Answer;
 use crate::search::course::{Search, Step};
 use crate::search::history::{Probe, Seen};
 use std::time::Duration;
@@ -51,6 +52,9 @@ pub trait Outside {
     /// # Errors
     /// A signal.
     fn pause(&mut self, time: Duration) -> Result<(), Failure>;
+
+    /// Hears what is known after a probe that counts.
+    fn learned(&mut self, answer: &Answer);
 
     /// Whether the time for all probes is used up.
     fn is_time_up(&self) -> bool;
@@ -143,6 +147,7 @@ impl<'a> Searching<'a> {
             self.records.push(record);
             if let Some(probe) = probe {
                 self.search.learn(probe);
+                outside.learned(&self.search.answer());
                 return Ok(None);
             }
         }
@@ -156,11 +161,9 @@ impl<'a> Searching<'a> {
         counts: bool,
         seen: Attempt,
     ) -> Result<ProbeRecord, Failure> {
-        let text = self.parameter.text(load);
-        let no_number = |_| Failure::new(FailureKind::Bug, format!("the load {text} is no number"));
         let Classified { outcome, reason, excess } = seen.classified;
         Ok(ProbeRecord {
-            value: serde_json::from_str(&text).map_err(no_number)?,
+            value: self.parameter.stored(load)?,
             ok: match outcome {
                 ProbeOutcome::Pass => Some(true),
                 ProbeOutcome::Fail if counts => Some(false),
@@ -249,6 +252,8 @@ mod tests {
             self.pauses.push(time.as_secs());
             Ok(())
         }
+
+        fn learned(&mut self, _answer: &Answer) {}
 
         fn is_time_up(&self) -> bool {
             self.attempts >= self.most

@@ -4,7 +4,7 @@ use super::bench::{BenchName, HarnessKind, Precision, Throughput};
 use super::duration::RunDuration;
 use super::environment::Environment;
 use super::format::SchemaVersion;
-use super::metric::{Aggregate, Direction, MetricValues};
+use super::metric::{Aggregate, Direction, MetricName, MetricValues};
 use super::noise::{Block, Cause, ForkEvidence};
 use super::samples::{CodedSamples, Sampling};
 use super::waiver::Waiver;
@@ -56,6 +56,19 @@ pub struct Baseline {
 }
 
 impl BenchSeries {
+    /// Its values, named as conditions name them.
+    pub fn values(&self) -> MetricValues {
+        let mut values = MetricValues::default();
+        for (name, view) in [("cost", self.cost), ("felt", self.felt)] {
+            values.flat.extend(view.map(|view| (name.to_owned(), view.value)));
+        }
+        for metric in &self.metrics {
+            let name = MetricName { scenario: metric.scenario.clone(), name: metric.name.clone() };
+            values.set(&name, metric.value);
+        }
+        values
+    }
+
     /// Whether it computes for less than a tenth of its time, and waits for the rest.
     pub fn is_padded(&self) -> bool {
         self.totals.active_share < PADDED_BELOW

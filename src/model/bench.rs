@@ -72,6 +72,11 @@ impl HarnessKind {
             Self::Custom | Self::External => Precision::Metrics,
         }
     }
+
+    /// Whether it keeps the contract of programs, by which it hears its load and prints its metrics.
+    pub fn is_program(self) -> bool {
+        matches!(self, Self::External | Self::Custom | Self::PerfHarness)
+    }
 }
 
 /// A bench target of a package, as its manifest declares it.

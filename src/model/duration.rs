@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// Measured time that the second rule asks for, per series.
 pub const FULL: Duration = Duration::from_secs(60);
+/// The same for one probe of a search for a breaking point.
+pub const PROBE: Duration = Duration::from_secs(30);
 /// Warm-up that goes with a full measurement, over all its forks.
 pub const FULL_WARM_UP: Duration = Duration::from_secs(10);
 /// Below this nothing is measured, only started.
@@ -31,16 +33,31 @@ impl RunDuration {
     /// `Rule` for less than sixty seconds without a waiver, `Usage` for a waiver that waives nothing or
     /// a time too short to measure anything.
     pub fn new(asked: Option<Duration>, waiver: Option<Waiver>) -> Result<Self, Failure> {
-        let measured = asked.unwrap_or(FULL);
+        Self::at_least(FULL, asked, waiver)
+    }
+
+    /// The time of one probe of a search: `asked` seconds, thirty by default; fewer need a waiver.
+    ///
+    /// # Errors
+    /// As [`Self::new`], with thirty seconds.
+    pub fn probe(asked: Option<Duration>, waiver: Option<Waiver>) -> Result<Self, Failure> {
+        Self::at_least(PROBE, asked, waiver)
+    }
+
+    fn at_least(least: Duration, asked: Option<Duration>, waiver: Option<Waiver>) -> Result<Self, Failure> {
+        let measured = asked.unwrap_or(least);
         if waiver.as_ref().is_some_and(|waiver| waiver.text.trim().is_empty()) {
             return Err(Failure::usage("--approve-short needs a reason, which is stored with the result")
                 .hint("for example: --approve-short \"first look\" --duration 10"));
         }
-        if measured >= FULL {
+        if measured >= least {
             return match waiver {
                 None => Ok(Self { measured, waiver: None }),
-                Some(_) => Err(Failure::usage("--approve-short goes with a --duration below 60 seconds")
-                    .hint("add for example --duration 10, or leave --approve-short away")),
+                Some(_) => Err(Failure::usage(format!(
+                    "--approve-short goes with a --duration below {} seconds",
+                    least.as_secs()
+                ))
+                .hint("add for example --duration 10, or leave --approve-short away")),
             };
         }
         if measured < SHORTEST {
@@ -53,6 +70,12 @@ impl RunDuration {
                 .hint("say why it may be short: --approve-short \"first look\""));
         }
         Ok(Self { measured, waiver })
+    }
+
+    /// Of the time of a probe: that of the run behind a search, at what it found to be safe. A full minute, or twice
+    /// a probe that was approved to be short.
+    pub fn of_finish(&self) -> Duration {
+        if self.waiver.is_some() { 2 * self.measured } else { self.measured.max(FULL) }
     }
 
     /// Time that the samples must sum to.
@@ -129,6 +152,20 @@ mod tests {
         assert_eq!(RunDuration::new(None, Some(waiver("x"))).expect_err("refused").kind, FailureKind::Usage);
         let longer = RunDuration::new(Some(Duration::from_secs(120)), None).expect("longer");
         assert_eq!(longer.warm_up(), FULL_WARM_UP);
+    }
+
+    #[test]
+    fn s06_a_probe_may_be_half_as_long_and_the_run_behind_a_search_may_not() {
+        let probe = RunDuration::probe(None, None).expect("thirty seconds");
+        assert_eq!((probe.measured(), probe.of_finish()), (PROBE, FULL));
+        let short = Some(Duration::from_secs(29));
+        assert_eq!(RunDuration::probe(short, None).expect_err("refused").kind, FailureKind::Rule);
+        let approved = RunDuration::probe(Some(Duration::from_secs(1)), Some(waiver("a test")));
+        assert_eq!(approved.expect("approved").of_finish(), Duration::from_secs(2));
+        let needless = RunDuration::probe(Some(PROBE), Some(waiver("a test"))).expect_err("refused");
+        assert!(needless.message.contains("below 30 seconds"), "{needless}");
+        let long = RunDuration::probe(Some(Duration::from_secs(90)), None).expect("longer");
+        assert_eq!(long.of_finish(), Duration::from_secs(90));
     }
 
     #[test]

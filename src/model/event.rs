@@ -1,6 +1,7 @@
 //! What the engine reports while it works; one place shows it.
 
 use super::comparison::SideName;
+use super::search::{ProbeOutcome, Purpose};
 use serde::Serialize;
 
 /// One step of a long job. `--events` prints these as JSON Lines.
@@ -94,6 +95,19 @@ pub enum Event {
         target_s: f64,
         /// Wall time left, expected.
         left_s: f64,
+    },
+    /// A probe of a search for a breaking point has ended.
+    ProbeFinished {
+        /// Which attempt of the search it was, from 1.
+        attempt: usize,
+        /// The load.
+        load: String,
+        /// Why it was probed.
+        purpose: Purpose,
+        /// What came of it.
+        outcome: ProbeOutcome,
+        /// Why.
+        reason: String,
     },
     /// A program that measures itself still runs.
     Running {

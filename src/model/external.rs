@@ -1,5 +1,6 @@
 //! External benchmarks: commands that are no benches of a cargo workspace.
 
+use super::load::LoadTerms;
 use super::metric::MetricSpec;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,4 +21,6 @@ pub struct External {
     pub metrics: BTreeMap<String, MetricSpec>,
     /// Warm-up that it is asked for inside each measured run, on top of the duration.
     pub warm_up: Option<Duration>,
+    /// What is declared of its load.
+    pub load: LoadTerms,
 }

@@ -7,9 +7,11 @@ use super::baseline::Baseline;
 use super::bench::{BenchName, HarnessKind};
 use super::decision::{AnyDecision, Course, Decision};
 use super::experiment::{AnyExperiment, Experiment, ExperimentStatus, Filed};
+use super::load::LoadTerms;
 use super::metric::{Aggregate, Direction};
 use super::outcome::{Phase, Status};
 use super::record::{Approval, Approved, PhaseRecord};
+use super::search::{AnyBreakingPoint, AnyProbe, BreakingPoint, ProbeRecord};
 use super::waiver::Waiver;
 use crate::failure::{Failure, FailureKind};
 use schemars::JsonSchema;
@@ -58,10 +60,10 @@ pub struct Investigation {
     pub results: Vec<Value>,
     /// The smallest failing load.
     #[serde(default)]
-    pub breaking_point: Option<Value>,
+    pub breaking_point: Option<AnyBreakingPoint>,
     /// Every probe of the load search.
     #[serde(default)]
-    pub breaking_point_history: Vec<Value>,
+    pub breaking_point_history: Vec<AnyProbe>,
     /// Results under limits.
     #[serde(default)]
     pub constraint_results: Vec<Value>,
@@ -206,6 +208,9 @@ pub struct BenchmarkRecord {
     /// SHA-256 of the executable when it was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executable_sha256: Option<String>,
+    /// Which loads may be searched for its breaking point, and what has to hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadTerms>,
     /// What it printed or took when it was tried, by metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried: Option<Value>,
@@ -242,6 +247,13 @@ pub enum Effect {
     Terms(Box<Terms>),
     /// A baseline is measured.
     Baseline(Box<Baseline>),
+    /// The smallest failing load was searched.
+    BreakingPoint {
+        /// What was found.
+        found: Box<BreakingPoint>,
+        /// Every attempt at a probe, oldest first.
+        probes: Vec<ProbeRecord>,
+    },
     /// A change was tried.
     Experiment {
         /// The experiment with its verdict.
@@ -398,6 +410,11 @@ impl Investigation {
                 self.scenario = Scenario { scenarios, other, ..terms.scenario.clone() };
                 self.benchmark = Some(terms.benchmark.clone());
                 self.quote = Some(terms.quote.clone());
+            }
+            Effect::BreakingPoint { found, probes } => {
+                self.breaking_point = Some(AnyBreakingPoint::Ours(found.clone()));
+                self.breaking_point_history =
+                    probes.iter().map(|probe| AnyProbe::Ours(Box::new(probe.clone()))).collect();
             }
             Effect::Experiment { experiment, .. } => self.put_experiment(experiment.as_ref().clone()),
             Effect::Decision(decision) => self.decision = Some(AnyDecision::Ours(decision.clone())),

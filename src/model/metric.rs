@@ -76,6 +76,11 @@ impl MetricValues {
             .map(|(scenario, name, value)| (MetricName { scenario, name: name.clone() }, value))
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
     /// The value of one metric.
     pub fn get(&self, name: &MetricName) -> Option<f64> {
         let values = match &name.scenario {

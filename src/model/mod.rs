@@ -15,6 +15,7 @@ pub mod format;
 pub mod gate;
 pub mod investigation;
 pub mod label;
+pub mod load;
 pub mod metric;
 pub mod noise;
 pub mod outcome;

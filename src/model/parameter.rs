@@ -1,7 +1,8 @@
 //! The values that a load may take: decimals a step apart, each of them exact, numbered so that a search has
 //! integers.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
+use serde_json::Number;
 
 /// Digits behind the point that a value may have.
 const MOST_DIGITS: u32 = 18;
@@ -123,9 +124,35 @@ impl Parameter {
         })
     }
 
+    /// The number of a value within the range.
+    ///
+    /// # Errors
+    /// `Usage`, naming the flag.
+    pub fn number_of(&self, flag: &str, text: &str) -> Result<u64, Failure> {
+        let value = decimal(flag, text)?;
+        let outside = || {
+            let (min, max) = (self.text(self.min), self.text(self.max));
+            Failure::usage(format!("{flag} {text} is not among the loads from {min} to {max}"))
+        };
+        let units =
+            (value.digits <= self.digits).then(|| value.in_units(self.digits)).ok_or_else(outside)??;
+        let number = self.number(flag, text, units).map_err(|_| outside())?;
+        if (self.min..=self.max).contains(&number) { Ok(number) } else { Err(outside()) }
+    }
+
     /// The value of a number, as a benchmark is told it.
     pub fn text(&self, number: u64) -> String {
         self.in_digits(self.origin + i128::from(number) * self.step)
+    }
+
+    /// The value of a number, as it is stored. What 64 bits hold is exact; decimals are the nearest number.
+    ///
+    /// # Errors
+    /// `Bug` for a value that is no number.
+    pub fn stored(&self, number: u64) -> Result<Number, Failure> {
+        let text = self.text(number);
+        serde_json::from_str(&text)
+            .map_err(|_| Failure::new(FailureKind::Bug, format!("the load {text} is no number")))
     }
 
     /// The value of a number, as conditions compute with it.

@@ -2,8 +2,9 @@
 
 use super::metric::MetricValues;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Number;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
 
 /// Why a load is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +85,13 @@ impl SearchStatus {
             Self::Drifted => "drifted",
             Self::InfraError => "infra_error",
         }
+    }
+}
+
+impl SearchStatus {
+    /// Whether it says where it breaks, or up to where it does not: then the phase is done.
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Found | Self::Budget | Self::MaxPasses | Self::NonMonotone)
     }
 }
 
@@ -194,4 +202,89 @@ pub struct LoadInterval {
     /// Whether it may be larger than every load of the search.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
+}
+
+/// What the state holds of a breaking point; other programs have forms of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AnyBreakingPoint {
+    /// One of ours.
+    Ours(Box<BreakingPoint>),
+    /// Anything else, as a plain number.
+    Other(Value),
+}
+
+/// What says how a search ended is one of ours, and then it has to be whole.
+impl<'de> Deserialize<'de> for AnyBreakingPoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if value.get("status").is_none() {
+            return Ok(Self::Other(value));
+        }
+        BreakingPoint::deserialize(value).map(|found| Self::Ours(Box::new(found))).map_err(D::Error::custom)
+    }
+}
+
+impl AnyBreakingPoint {
+    /// It, when it is one of ours.
+    pub fn ours(&self) -> Option<&BreakingPoint> {
+        match self {
+            Self::Ours(found) => Some(found),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// What the state holds of a probe; other programs have forms of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AnyProbe {
+    /// One of ours.
+    Ours(Box<ProbeRecord>),
+    /// Anything else.
+    Other(Value),
+}
+
+/// What says which of five things came of it is one of ours, and then it has to be whole.
+impl<'de> Deserialize<'de> for AnyProbe {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if value.get("outcome").is_none() {
+            return Ok(Self::Other(value));
+        }
+        ProbeRecord::deserialize(value).map(|probe| Self::Ours(Box::new(probe))).map_err(D::Error::custom)
+    }
+}
+
+impl AnyProbe {
+    /// It, when it is one of ours.
+    pub fn ours(&self) -> Option<&ProbeRecord> {
+        match self {
+            Self::Ours(probe) => Some(probe),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn t3_what_other_programs_stored_stays_as_it_is() {
+        for foreign in [json!(120), json!({"value": 120}), json!("about 120")] {
+            let read: AnyBreakingPoint = serde_json::from_value(foreign.clone()).expect("read");
+            assert_eq!((read.ours(), serde_json::to_value(&read).expect("coded")), (None, foreign));
+        }
+        let foreign = json!({"value": 5, "ok": true});
+        let read: AnyProbe = serde_json::from_value(foreign.clone()).expect("read");
+        assert_eq!(serde_json::to_value(&read).expect("coded"), foreign);
+    }
+
+    #[test]
+    fn one_of_ours_that_was_damaged_is_not_taken_for_a_foreign_one() {
+        assert!(serde_json::from_value::<AnyBreakingPoint>(json!({"status": "lost"})).is_err());
+        assert!(serde_json::from_value::<AnyProbe>(json!({"outcome": "pass"})).is_err());
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::model::search::{BreakingPoint, ProbeOutcome, ProbeRecord, SearchStatus};
 use crate::model::units;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -27,6 +28,41 @@ pub fn text(found: &BreakingPoint, probes: &[ProbeRecord]) -> String {
     let _ = writeln!(text, "{}", attempts(probes, counting.len()));
     text += &plot(&counting);
     text
+}
+
+/// The answer and every attempt, for machines.
+pub fn json(found: &BreakingPoint, probes: &[ProbeRecord]) -> Value {
+    let probe = |probe: &ProbeRecord| {
+        json!({
+            "value": probe.value,
+            "ok": probe.ok,
+            "outcome": probe.outcome,
+            "reason": probe.reason,
+            "purpose": probe.purpose,
+            "metrics": probe.metrics,
+            "duration_s": probe.duration,
+            "attempt": probe.attempt,
+            "counts": probe.counts,
+            "excess": probe.excess,
+        })
+    };
+    let interval = found.interval.as_ref();
+    json!({
+        "status": found.status,
+        "reason": found.reason,
+        "condition": found.condition,
+        "smallest_failing": found.smallest_failing,
+        "interval": interval.map(|interval| {
+            json!({"low": interval.low, "high": interval.high, "open": interval.open})
+        }),
+        "safe": found.safe,
+        "passes": found.passes,
+        "recovers": found.recovers,
+        "confidence": found.confidence,
+        "noise": found.noise,
+        "needs": found.needs,
+        "probes": probes.iter().map(probe).collect::<Vec<_>>(),
+    })
 }
 
 /// In one line.

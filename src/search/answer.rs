@@ -70,7 +70,8 @@ impl Search {
             status,
             edge,
             passes: passing.map(|(load, _)| load).max(),
-            noise: self.noise(),
+            // Before it has failed anywhere, noise is only what was believed beforehand.
+            noise: self.noise().filter(|_| self.is_past_ramp()),
             needs: edge.and_then(|edge| self.needs(edge)),
             island,
             recovery,

@@ -308,7 +308,7 @@ impl Search {
     }
 
     /// The largest load that is considered.
-    pub(super) fn top(&self) -> u64 {
+    pub fn top(&self) -> u64 {
         self.top
     }
 

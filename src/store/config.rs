@@ -3,6 +3,7 @@
 use crate::failure::{Context, Failure, FailureKind};
 use crate::model::checkpoint::Mode;
 use crate::model::duration::{self, parse_seconds, parse_timeout};
+use crate::model::load::LoadTerms;
 use crate::model::metric::MetricSpec;
 use crate::model::rules::Rule;
 use crate::model::verdict::{ViewName, parse_confidence, parse_margin};
@@ -106,6 +107,9 @@ pub struct ExternalTable {
     /// What is declared of its metrics, by name; wins over the table of all benchmarks.
     #[serde(default)]
     pub metrics: BTreeMap<String, MetricSpec>,
+    /// Which loads `cargo perf bisect-load` searches, and what has to hold under them.
+    #[serde(default)]
+    pub load: LoadTerms,
 }
 
 /// A command as it can be written down.
@@ -259,6 +263,12 @@ mod tests {
             warm-up = 2.5
             [external.metrics]
             throughput_per_s = { unit = "1/s", better = "higher" }
+            [external.load]
+            while = "mean_ms < 50"
+            env = "ROWS"
+            min = 10
+            max = 20.5
+            step = "0.5"
 
             [[external]]
             id = "line"
@@ -274,6 +284,14 @@ mod tests {
         let [zones, line] = &config.external[..] else { panic!("two: {config:?}") };
         assert_eq!(zones.warm_up, Some(Duration::from_millis(2500)));
         assert_eq!(zones.metrics["throughput_per_s"].better, Some(Direction::Higher));
+        let load = LoadTerms {
+            condition: Some("mean_ms < 50".into()),
+            env: Some("ROWS".into()),
+            min: Some("10".into()),
+            max: Some("20.5".into()),
+            step: Some("0.5".into()),
+        };
+        assert_eq!(zones.load, load);
         assert_eq!(zones.command, CommandText::Words(vec!["node".into(), "bench.mjs".into()]));
         assert!(line.shell && config.metrics["mean_ms"].unit.as_deref() == Some("ms"));
     }

@@ -7,7 +7,7 @@ use crate::sys::files;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 /// The file in the folder of a run.
@@ -27,6 +27,8 @@ impl ProbeLog {
     /// # Errors
     /// `Environment` when it cannot be written.
     pub fn create(folder: &Path, question: &impl Serialize) -> Result<Self, Failure> {
+        fs::create_dir_all(folder)
+            .context(FailureKind::Environment, || format!("{} cannot be made", folder.display()))?;
         let path = folder.join(FILE);
         let unmade = || format!("{} cannot be made", path.display());
         let file = OpenOptions::new().append(true).create_new(true).open(&path);
@@ -96,6 +98,22 @@ impl ProbeLog {
     }
 }
 
+/// The newest folder below `runs` that holds a log of a question that is `meant`. Others may search here too.
+pub fn newest<Q: DeserializeOwned>(runs: &Path, meant: impl Fn(&Q) -> bool) -> Option<PathBuf> {
+    let entries = fs::read_dir(runs).ok()?;
+    let folders = entries.flatten().map(|entry| entry.path());
+    // Their names begin with the time.
+    folders.filter(|folder| question(folder).is_some_and(|question| meant(&question))).max()
+}
+
+/// What is searched by the log in `folder`, when there is one that can be read.
+fn question<Q: DeserializeOwned>(folder: &Path) -> Option<Q> {
+    let file = File::open(folder.join(FILE)).ok()?;
+    let mut line = String::new();
+    BufReader::new(file).read_line(&mut line).ok()?;
+    serde_json::from_str(&line).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +158,19 @@ mod tests {
             ProbeLog::create(folder.path(), &"another").expect_err("there is one").kind,
             FailureKind::Environment
         );
+    }
+
+    #[test]
+    fn the_newest_log_is_found_by_the_name_of_its_folder() {
+        let runs = tempfile::tempdir().expect("a temporary folder");
+        let newest = |meant: &str| newest(runs.path(), |question: &String| question == meant);
+        assert_eq!(newest("q"), None);
+        let logs = [("20260102-b", "q"), ("20260103-a", "q"), ("20260101-c", "q"), ("20260105-e", "another")];
+        for (run, question) in logs {
+            ProbeLog::create(&runs.path().join(run), &question).expect("made");
+        }
+        fs::create_dir(runs.path().join("20260104-d")).expect("made");
+        assert_eq!(newest("q"), Some(runs.path().join("20260103-a")));
     }
 
     #[test]

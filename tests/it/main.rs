@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod baseline;
 mod baselines;
+mod bisecting;
 mod checkpointing;
 mod comparing;
 mod criterion;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         criterion::trials(),
         baseline::trials(),
         baselines::trials(),
+        bisecting::trials(),
         harness_kinds::trials(),
         own_harness::trials(),
         external::trials(),

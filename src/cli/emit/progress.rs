@@ -66,6 +66,7 @@ impl Progress {
             | Event::ComparisonPlanned { .. }
             | Event::Confirming { .. }
             | Event::Planned { .. }
+            | Event::ProbeFinished { .. }
             | Event::Notice { .. }
             | Event::Warning { .. } => {
                 self.clear();
@@ -175,6 +176,10 @@ fn describe(event: &Event) -> String {
             units::count(*pairs, "pair"),
             seconds(*left_s)
         ),
+        Event::ProbeFinished { attempt, load, purpose, outcome, reason } => {
+            let (purpose, outcome) = (purpose.name(), outcome.name().replace('_', " "));
+            format!("probe {attempt} at {load} ({purpose}): {outcome}, {reason}")
+        }
         Event::Running { bench, elapsed_s, asked_s } => {
             let of = asked_s.map(|asked| format!(" of {}", seconds(asked))).unwrap_or_default();
             format!("{bench}: runs since {}{of}", seconds(*elapsed_s))

@@ -1,0 +1,283 @@
+//! Searches the load at which a benchmark breaks: tries it once, probes it as the search asks, keeps each
+//! attempt before the next one starts, and says what was found.
+
+use super::Lab;
+use super::classify::Terms;
+use super::probing::Probing;
+use super::searching::{Attempt, Ended, Outside, Searching};
+use crate::bench::selection::near_misses;
+use crate::condition::{Condition, Known};
+use crate::failure::{Failure, FailureKind};
+use crate::model::duration::RunDuration;
+use crate::model::event::Event;
+use crate::model::metric::MetricValues;
+use crate::model::parameter::Parameter;
+use crate::model::search::{BreakingPoint, LoadInterval, ProbeOutcome, ProbeRecord, Purpose, SearchStatus};
+use crate::model::units;
+use crate::search::answer::Answer;
+use crate::search::course::Search;
+use crate::search::settings::Settings;
+use crate::store::probes::ProbeLog;
+use std::time::{Duration, Instant};
+
+/// What a benchmark is asked for that is only tried.
+const TRIAL: Duration = Duration::from_secs(1);
+/// What generators say of themselves that wait for each answer before they ask again.
+const CLOSED: &str = "closed_loop";
+/// How often the values are measured that a condition compares with, when they are measured here.
+const BASELINE_PROBES: usize = 3;
+
+/// A search, with everything that is settled before its first probe.
+#[derive(Debug, Clone, Copy)]
+pub struct Bisecting<'a> {
+    /// What all probes have in common.
+    pub probing: Probing<'a>,
+    /// The loads.
+    pub parameter: &'a Parameter,
+    /// How certain it is to be.
+    pub settings: &'a Settings,
+    /// How long a probe measures.
+    pub probe: &'a RunDuration,
+    /// The pause between two probes, in which what was asked last is done.
+    pub pause: Duration,
+    /// What all probes together may take.
+    pub most_time: Option<Duration>,
+    /// Whether times of a closed loop are judged all the same.
+    pub accept_closed: bool,
+}
+
+/// A search that has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bisected {
+    /// What was found.
+    pub found: BreakingPoint,
+    /// Every attempt, oldest first.
+    pub probes: Vec<ProbeRecord>,
+}
+
+impl Lab<'_> {
+    /// Runs the benchmark for a moment at the smallest load, and finds out what is wrong before a long probe is
+    /// spent on it. That it fails under its load is left to the search.
+    ///
+    /// # Errors
+    /// `Usage` for a condition that names metrics which are not printed, or units that do not fit; `Benchmark`
+    /// when it cannot be probed; `Blocked` for times of a closed loop.
+    pub fn try_load(&mut self, order: &Bisecting<'_>) -> Result<(), Failure> {
+        let probing = &order.probing;
+        self.report(Event::PilotStarted { bench: probing.entry.benchmark.name.to_string() });
+        let value = order.parameter.text(order.parameter.min);
+        let asked = order.probe.measured().min(TRIAL);
+        // What it compares with may not be measured yet.
+        let terms = Terms { condition: None, ..*probing.terms };
+        let tried = self.probe(&Probing { terms: &terms, ..*probing }, &value, asked, "trial")?;
+        if let Some(condition) = probing.terms.condition {
+            if !tried.metrics.is_empty() {
+                condition
+                    .check(&|name| known(probing, &tried.metrics, name))
+                    .map_err(|failure| with_near(failure, condition, &tried.metrics))?;
+            } else if tried.classified.outcome == ProbeOutcome::Pass && !condition.names().is_empty() {
+                let name = &probing.entry.benchmark.name;
+                return Err(Failure::benchmark(format!("{name} prints no metrics to decide {condition} by"))
+                    .hint("let it print a line as in `PERF_METRICS p99_ms=12` (docs/external.md)"));
+            }
+            if !order.accept_closed && is_closed(&tried.metrics) && judges_times(condition) {
+                return Err(Failure::new(
+                    FailureKind::Blocked,
+                    format!(
+                        "{} waits for each answer before it asks again, so its times hide every stall",
+                        probing.entry.benchmark.name
+                    ),
+                )
+                .hint("let it send requests on a schedule (docs/load-search.md), or judge its times all the same with --accept-closed"));
+            }
+        }
+        if tried.classified.outcome == ProbeOutcome::InfraError {
+            let name = &probing.entry.benchmark.name;
+            return Err(Failure::benchmark(format!("{name} cannot be probed: {}", tried.classified.reason))
+                .hint(format!("its output is in {}", probing.folder.join("trial.stdout").display())));
+        }
+        Ok(())
+    }
+
+    /// Measures what a condition compares with, at the load of number `load`: the median of several probes.
+    ///
+    /// # Errors
+    /// `Benchmark` when a probe fails or cannot be made.
+    pub fn measure_at(&mut self, order: &Bisecting<'_>, load: u64) -> Result<MetricValues, Failure> {
+        let value = order.parameter.text(load);
+        let terms = Terms { condition: None, ..*order.probing.terms };
+        let probing = Probing { terms: &terms, ..order.probing };
+        let mut runs = Vec::new();
+        for number in 1..=BASELINE_PROBES {
+            let name = format!("baseline-{number}");
+            let attempt = self.probe(&probing, &value, order.probe.measured(), &name)?;
+            let text = format!("baseline {number} of {BASELINE_PROBES} at {value}");
+            if attempt.metrics.is_empty() {
+                return Err(Failure::benchmark(format!("{text}: {}", attempt.classified.reason))
+                    .hint("choose a load at which it works with --baseline-at"));
+            }
+            self.report(Event::Notice { text });
+            runs.push(attempt.metrics);
+            self.interrupt.sleep(order.pause)?;
+        }
+        Ok(median(&runs))
+    }
+
+    /// Searches on behind `kept`, the attempts that `log` holds.
+    ///
+    /// # Errors
+    /// A signal, and an attempt that cannot be kept. Everything that was attempted before is in the log.
+    pub fn bisect(
+        &mut self,
+        order: &Bisecting<'_>,
+        kept: Vec<ProbeRecord>,
+        log: &mut ProbeLog,
+    ) -> Result<Bisected, Failure> {
+        let attempts = kept.len();
+        let search = Search::new(order.settings.clone());
+        let mut searching = Searching::resume(order.parameter, search, kept);
+        let mut hands = Hands { lab: self, order, log, attempts, started: Instant::now(), foretold: false };
+        let ended = searching.carry_out(&mut hands)?;
+        let found = found(order, &searching, ended)?;
+        Ok(Bisected { found, probes: searching.records().to_vec() })
+    }
+}
+
+/// What is known of a metric that was seen.
+fn known(probing: &Probing<'_>, metrics: &MetricValues, name: &str) -> Option<Known> {
+    let bare = name.rsplit('/').next().unwrap_or(name);
+    let unit = probing.terms.declared.get(bare).and_then(|spec| spec.unit.clone());
+    metrics.iter().any(|(metric, _)| metric.to_string() == name).then_some(Known { unit })
+}
+
+/// The failure with the metrics that come near those that are not there.
+fn with_near(failure: Failure, condition: &Condition, metrics: &MetricValues) -> Failure {
+    let printed: Vec<String> = metrics.iter().map(|(name, _)| name.to_string()).collect();
+    let named = condition.names().into_iter().chain(condition.baseline_names());
+    let missing: Vec<String> = named.filter(|name| !printed.contains(name)).collect();
+    let Some(first) = missing.first() else { return failure };
+    let near = near_misses(first, printed.iter().map(String::as_str), 1);
+    let prints = format!("it prints {}", printed.join(", "));
+    failure.hint(match near.first() {
+        Some(near) => format!("did you mean {near}? {prints}"),
+        None => prints,
+    })
+}
+
+fn is_closed(metrics: &MetricValues) -> bool {
+    metrics.flat.get(CLOSED).is_some_and(|closed| *closed != 0.0)
+}
+
+/// Whether a condition names a metric whose name ends with a unit of time.
+fn judges_times(condition: &Condition) -> bool {
+    condition.names().iter().any(|name| ["_ns", "_us", "_ms", "_s"].iter().any(|unit| name.ends_with(unit)))
+}
+
+/// Of each metric that all runs have, the middle value.
+fn median(runs: &[MetricValues]) -> MetricValues {
+    let mut middle = MetricValues::default();
+    for (name, _) in runs.iter().take(1).flat_map(MetricValues::iter) {
+        let mut values: Vec<f64> = runs.iter().filter_map(|run| run.get(&name)).collect();
+        values.sort_by(f64::total_cmp);
+        if values.len() == runs.len() {
+            middle.set(&name, values[values.len() / 2]);
+        }
+    }
+    middle
+}
+
+/// What a search needs from outside: processes, the log, the clock and whoever listens.
+struct Hands<'o, 'l, 'a> {
+    lab: &'o mut Lab<'l>,
+    order: &'o Bisecting<'a>,
+    log: &'o mut ProbeLog,
+    attempts: usize,
+    started: Instant,
+    foretold: bool,
+}
+
+impl Hands<'_, '_, '_> {
+    fn length(&self, purpose: Purpose) -> Duration {
+        if purpose == Purpose::Finish { self.order.probe.of_finish() } else { self.order.probe.measured() }
+    }
+}
+
+impl Outside for Hands<'_, '_, '_> {
+    fn probe(&mut self, load: u64, purpose: Purpose) -> Result<Attempt, Failure> {
+        if self.attempts > 0 {
+            self.lab.interrupt.sleep(self.order.pause)?;
+        }
+        self.attempts += 1;
+        let value = self.order.parameter.text(load);
+        let name = format!("probe-{:04}", self.attempts);
+        let attempt = self.lab.probe(&self.order.probing, &value, self.length(purpose), &name)?;
+        self.lab.report(Event::ProbeFinished {
+            attempt: self.attempts,
+            load: value,
+            purpose,
+            outcome: attempt.classified.outcome,
+            reason: attempt.classified.reason.clone(),
+        });
+        Ok(attempt)
+    }
+
+    fn keep(&mut self, record: &ProbeRecord) -> Result<(), Failure> {
+        self.log.append(record)
+    }
+
+    fn pause(&mut self, time: Duration) -> Result<(), Failure> {
+        self.lab.interrupt.sleep(time)
+    }
+
+    fn learned(&mut self, answer: &Answer) {
+        let (Some(needs), Some(edge)) = (answer.needs, answer.edge) else { return };
+        let most = self.order.settings.most_probes as u64;
+        if self.foretold || needs <= most {
+            return;
+        }
+        self.foretold = true;
+        let parameter = self.order.parameter;
+        let (low, high) = (parameter.text(edge.low), parameter.text(edge.high));
+        self.lab.report(Event::Warning {
+            text: format!(
+                "the interval is {low} to {high} so far, and values differ so much that it takes about {} in \
+                 all to make it as narrow as asked for; --max-probes is {most}, a larger --tolerance takes fewer",
+                units::count(usize::try_from(needs).unwrap_or(usize::MAX), "probe")
+            ),
+        });
+    }
+
+    fn is_time_up(&self) -> bool {
+        let next = self.order.probe.measured();
+        self.order.most_time.is_some_and(|most| self.started.elapsed() + next > most)
+    }
+}
+
+/// What was found, in loads as the benchmark is told them.
+fn found(order: &Bisecting<'_>, searching: &Searching<'_>, ended: Ended) -> Result<BreakingPoint, Failure> {
+    let answer = searching.search().answer();
+    let stored = |load: u64| order.parameter.stored(load);
+    // Without its last probes a search may believe anything.
+    let edge = answer.edge.filter(|_| ended.status != SearchStatus::InfraError);
+    let open = |high: u64| answer.island.is_none() && high > searching.search().top();
+    let interval = edge.map(|edge| {
+        Ok::<_, Failure>(LoadInterval {
+            low: stored(edge.low)?,
+            high: stored(edge.high)?,
+            open: open(edge.high),
+        })
+    });
+    Ok(BreakingPoint {
+        status: ended.status,
+        reason: ended.reason,
+        condition: order.probing.terms.condition.map(ToString::to_string),
+        smallest_failing: edge.map(|edge| stored(edge.smallest_failing)).transpose()?,
+        interval: interval.transpose()?,
+        safe: edge.map(|edge| stored(edge.safe())).transpose()?,
+        passes: answer.passes.map(stored).transpose()?,
+        recovers: answer.recovery.or(answer.island.and(answer.passes)).map(stored).transpose()?,
+        confidence: order.settings.confidence,
+        noise: answer.noise,
+        needs: answer.needs,
+    })
+}
