@@ -87,8 +87,7 @@ impl Loaded {
             }
             None => push("closed_loop", 1.0),
         }
-        let response = self.response.iter().map(|times| ("", times));
-        for (prefix, times) in response.chain([("service_", &self.service)]) {
+        for (prefix, times) in self.series() {
             if times.count() == 0 {
                 continue;
             }
@@ -100,19 +99,29 @@ impl Loaded {
         metrics
     }
 
-    /// The quantiles that too few requests were made for, each as a line for people.
-    pub fn missing(&self) -> Vec<String> {
-        let times = self.response.as_ref().unwrap_or(&self.service);
-        let missing = QUANTILES.iter().filter(|(_, quantile)| !is_known(times, *quantile));
-        let line = |(name, quantile): &(&str, f64)| {
-            let needed = needed(*quantile);
-            format!(
-                "{name}_ms needs {needed:.0} requests and there are {}: a rate of {:.1} per second, or a longer run",
+    /// The metrics that too few requests were made for, each with a line for people.
+    pub fn missing(&self) -> Vec<(String, String)> {
+        let line = |prefix: &str, times: &Times, (name, quantile): (&str, f64)| {
+            let needed = needed(quantile);
+            let name = format!("{prefix}{name}_ms");
+            let line = format!(
+                "{name} needs {needed:.0} requests and there are {}: a rate of {:.1} per second, or a longer run",
                 times.count(),
                 needed / self.window.as_secs_f64(),
-            )
+            );
+            (name, line)
         };
-        missing.map(line).collect()
+        let of = |(prefix, times): (&'static str, &Times)| {
+            let missing = QUANTILES.into_iter().filter(|(_, quantile)| !is_known(times, *quantile));
+            missing.map(|quantile| line(prefix, times, quantile)).collect::<Vec<_>>()
+        };
+        self.series().flat_map(of).collect()
+    }
+
+    /// Response times, where there are any, and service times, with what the names of their metrics begin with.
+    fn series(&self) -> impl Iterator<Item = (&'static str, &Times)> {
+        let response = self.response.iter().map(|times| ("", times));
+        response.chain([("service_", &self.service)])
     }
 }
 
@@ -164,9 +173,9 @@ mod tests {
     #[test]
     fn what_is_missing_says_which_rate_it_takes() {
         let missing = loaded(500).missing();
-        assert_eq!(missing.len(), 2);
+        assert_eq!(missing.len(), 4, "of response and service times: {missing:?}");
         let p99 = "p99_ms needs 1000 requests and there are 500: a rate of 100.0 per second, or a longer run";
-        assert_eq!(missing[0], p99);
+        assert_eq!(missing[0], ("p99_ms".to_owned(), p99.to_owned()));
     }
 
     #[test]

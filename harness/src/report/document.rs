@@ -17,6 +17,7 @@ impl Report {
             "run": self.run.as_ref().map(run_to_json),
             "allocations": self.allocations.as_ref().map(allocations_to_json),
             "metrics": self.metrics,
+            "left_out": self.left_out,
         });
         format!("{document}\n")
     }
@@ -40,7 +41,9 @@ impl Report {
             return Err(ReportError::document("the counts of allocations are not one for each sample"));
         }
         let metrics = metrics_from_json(&document.object("metrics")?)?;
-        Ok(Self { protocol, harness: document.text("harness")?.to_owned(), run, allocations, metrics })
+        let left_out = left_out_from_json(&document)?;
+        let harness = document.text("harness")?.to_owned();
+        Ok(Self { protocol, harness, run, allocations, metrics, left_out })
     }
 }
 
@@ -100,6 +103,16 @@ fn pair_of(value: &Value) -> Option<Counts> {
 fn metrics_from_json(metrics: &Object) -> Result<BTreeMap<String, f64>, ReportError> {
     let number = |name: &String| Ok((name.clone(), metrics.required(name, "a number", Value::as_f64)?));
     metrics.members.keys().map(number).collect()
+}
+
+/// Most benchmarks tell all that they have, and may say nothing of that.
+fn left_out_from_json(document: &Object) -> Result<BTreeMap<String, String>, ReportError> {
+    if !document.members.contains_key("left_out") {
+        return Ok(BTreeMap::new());
+    }
+    let left_out = document.object("left_out")?;
+    let line = |name: &String| Ok((name.clone(), left_out.text(name)?.to_owned()));
+    left_out.members.keys().map(line).collect()
 }
 
 const WHOLE: &str = "a whole number";

@@ -14,7 +14,8 @@
 //!     "unit": "ns", "samples": {"iterations": [1000, 1000], "totals": [301250000, 300870000]}
 //!   },
 //!   "allocations": {"samples": [[2000, 64000], [2000, 64000]]},
-//!   "metrics": {"mean_ns": 301060}
+//!   "metrics": {"mean_ns": 301060},
+//!   "left_out": {}
 //! }
 //! ```
 
@@ -48,6 +49,8 @@ pub struct Report {
     pub allocations: Option<Allocations>,
     /// Metrics by name.
     pub metrics: BTreeMap<String, f64>,
+    /// Metrics that the benchmark has and could not tell this time, each with why in a line.
+    pub left_out: BTreeMap<String, String>,
 }
 
 impl Report {
@@ -59,6 +62,7 @@ impl Report {
             run: None,
             allocations: None,
             metrics: BTreeMap::new(),
+            left_out: BTreeMap::new(),
         }
     }
 }

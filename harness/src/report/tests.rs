@@ -27,6 +27,7 @@ fn full() -> Report {
         }),
         allocations: Some(Allocations { samples: vec![Some(Counts { allocations: 3, bytes: 96 }), None] }),
         metrics: [("mean_ns".to_owned(), 1.5)].into(),
+        left_out: [("p99_ms".to_owned(), "it needs 1000 requests".to_owned())].into(),
         ..Report::new()
     }
 }
@@ -71,6 +72,16 @@ fn each_side_says_which_one_is_too_old() {
         seen_by_harness("2.1"),
         format!("cargo perf speaks protocol 2.1 and perf-harness 1.0; {old_harness}")
     );
+}
+
+#[test]
+fn what_could_not_be_told_may_be_unsaid_and_is_text() {
+    let mut document: Value = serde_json::from_str(&full().to_json()).unwrap();
+    document.as_object_mut().expect("an object").remove("left_out");
+    assert!(Report::read(&document.to_string()).expect("read").left_out.is_empty());
+    for wrong in [json!(null), json!({"p99_ms": 5}), json!(["p99_ms"])] {
+        assert!(Report::read(&changed("/left_out", &wrong)).is_err(), "{wrong}");
+    }
 }
 
 #[test]

@@ -22,9 +22,10 @@ impl Run {
         };
         match load.run(self.request.warm_up, window, request) {
             Ok(loaded) => {
-                for line in loaded.missing() {
+                for (name, line) in loaded.missing() {
                     // Nobody can be told when standard error is closed, and the metric is missing anyway.
                     let _ = writeln!(std::io::stderr(), "{line}");
+                    self.report.left_out.insert(name, line);
                 }
                 for (name, value) in loaded.metrics() {
                     self.metric(&name, value);
