@@ -68,6 +68,11 @@ pub fn metrics(report: &Report) -> Option<MetricValues> {
     (!flat.is_empty()).then(|| MetricValues { flat, ..MetricValues::default() })
 }
 
+/// Whether the program generates load, or computes its metrics in another way of its own: it has no samples.
+pub fn has_metrics_alone(report: &Report) -> bool {
+    report.run.is_none() && !(report.metrics.is_empty() && report.left_out.is_empty())
+}
+
 /// Whether the crate computes a metric of this name from the samples.
 pub fn is_of_the_samples(name: &str) -> bool {
     OF_THE_SAMPLES.contains(&name)

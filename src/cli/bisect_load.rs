@@ -465,7 +465,7 @@ fn failure_of(status: SearchStatus, answer: &str) -> Option<Failure> {
             "generate the load with more threads or from another machine, or stay below with --param-max",
         ),
         SearchStatus::InfraError => {
-            (FailureKind::Benchmark, "mend it, and go on behind the probes so far with --resume")
+            (FailureKind::Benchmark, "mend that, and go on behind the probes so far with --resume")
         }
         _ => return None,
     };

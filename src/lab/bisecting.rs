@@ -73,7 +73,7 @@ impl Lab<'_> {
         if let Some(condition) = probing.terms.condition {
             if !tried.metrics.is_empty() {
                 condition
-                    .check(&|name| known(probing, &tried.metrics, name))
+                    .check(&|name| known(probing, &tried, name))
                     .map_err(|failure| with_near(failure, condition, &tried.metrics))?;
             } else if tried.classified.outcome == ProbeOutcome::Pass && !condition.names().is_empty() {
                 let name = &probing.entry.benchmark.name;
@@ -143,11 +143,12 @@ impl Lab<'_> {
     }
 }
 
-/// What is known of a metric that was seen.
-fn known(probing: &Probing<'_>, metrics: &MetricValues, name: &str) -> Option<Known> {
+/// What is known of a metric that was seen, or that there is and could not be told of so short a run.
+fn known(probing: &Probing<'_>, tried: &Attempt, name: &str) -> Option<Known> {
     let bare = name.rsplit('/').next().unwrap_or(name);
     let unit = probing.terms.declared.get(bare).and_then(|spec| spec.unit.clone());
-    metrics.iter().any(|(metric, _)| metric.to_string() == name).then_some(Known { unit })
+    let is_seen = tried.metrics.iter().any(|(metric, _)| metric.to_string() == name);
+    (is_seen || tried.left_out.contains_key(name)).then_some(Known { unit })
 }
 
 /// The failure with the metrics that come near those that are not there.

@@ -59,7 +59,8 @@ pub struct ForkOrder<'a> {
 /// What a fork gave.
 #[derive(Debug)]
 pub struct ForkResult {
-    /// The values; `None` when the process was ended on its announcement.
+    /// The values; `None` when the process was ended on its announcement, and of a program on perf-harness that
+    /// has metrics alone.
     pub reading: Option<Reading>,
     /// What criterion announced before it measured.
     pub announced: Option<Announced>,
@@ -91,6 +92,13 @@ pub(super) struct EndedFork {
     evidence: ForkEvidence,
     /// The process.
     pub ended: Ended,
+}
+
+impl ForkResult {
+    /// Whether it is the run of a program that computes its metrics itself, and has no samples.
+    pub fn has_metrics_alone(&self) -> bool {
+        self.reading.is_none() && self.announced.is_none()
+    }
 }
 
 impl Lab<'_> {
@@ -304,13 +312,15 @@ fn judge(
             ))
             .hint("give them different ids; only then can one be measured alone"));
         }
-        if told.readings.is_empty() {
+        let is_own = order.entry.benchmark.harness == HarnessKind::PerfHarness;
+        let has_metrics_alone = is_own && told.report.as_ref().is_some_and(own::has_metrics_alone);
+        if told.readings.is_empty() && !has_metrics_alone {
             let left = match ended.leftovers.len() {
                 0 => String::new(),
                 count => format!("; {} it left running had to be ended", units::count(count, "process")),
             };
             let failure = Failure::benchmark(format!("{name} ended without measuring anything{left}"));
-            if told.report.is_some() && order.entry.benchmark.harness == HarnessKind::PerfHarness {
+            if told.report.is_some() && is_own {
                 return Err(failure.hint("let Run::measure repeat its work; metrics are added to samples"));
             }
             return Err(with_log(failure, &ended));

@@ -48,7 +48,10 @@ impl Lab<'_> {
             let series = match (&entry.program, entry.benchmark.harness) {
                 (Program::Bench(prepared), kind) if kind != HarnessKind::Custom => {
                     let job = Job { entry, prepared, demand, slot, folder: &folder };
-                    self.series(&job, &mut plan)?
+                    match self.series(&job, &mut plan)? {
+                        Some(series) => series,
+                        None => self.program_series(entry, demand, slot, &folder)?,
+                    }
                 }
                 _ => self.program_series(entry, demand, slot, &folder)?,
             };
@@ -73,13 +76,17 @@ impl Lab<'_> {
         }
     }
 
-    fn series(&mut self, job: &Job<'_>, plan: &mut Option<Plan>) -> Result<BenchSeries, Failure> {
+    /// A series of forks; `None` of a program that turns out to compute its metrics itself.
+    fn series(&mut self, job: &Job<'_>, plan: &mut Option<Plan>) -> Result<Option<BenchSeries>, Failure> {
         let started = Instant::now();
         let mut watch = Watch::start();
         let mut series = Series::new(job.entry, &job.demand.duration);
         let plan = match *plan {
             Some(plan) => plan,
-            None => *plan.insert(self.pilot(job, &mut series, &mut watch)?),
+            None => match self.pilot(job, &mut series, &mut watch)? {
+                Some(found) => *plan.insert(found),
+                None => return Ok(None),
+            },
         };
         self.report(Event::Planned {
             benches: 1,
@@ -104,11 +111,17 @@ impl Lab<'_> {
         let mut series = series.finish(job.entry, &plan, started.elapsed(), watch.finish())?;
         series.parameter.clone_from(&job.demand.parameter);
         series.metrics = metrics_of_forks(job, &series.forks)?;
-        Ok(series)
+        Ok(Some(series))
     }
 
-    /// Tries the bench once. What it measures does not count; its warm-up and time do.
-    fn pilot(&mut self, job: &Job<'_>, series: &mut Series, watch: &mut Watch) -> Result<Plan, Failure> {
+    /// Tries the bench once. What it measures does not count; its warm-up and time do. Without samples there is no
+    /// plan for them.
+    fn pilot(
+        &mut self,
+        job: &Job<'_>,
+        series: &mut Series,
+        watch: &mut Watch,
+    ) -> Result<Option<Plan>, Failure> {
         let benchmark = &job.entry.benchmark;
         self.report(Event::PilotStarted { bench: benchmark.name.to_string() });
         let duration = &job.demand.duration;
@@ -116,9 +129,12 @@ impl Lab<'_> {
         let order =
             ForkOrder::pilot(job.entry, job.prepared, job.demand, log, series.log_budget, self.timeout);
         let result = self.fork(&order, job.slot, watch)?;
+        if result.has_metrics_alone() {
+            return Ok(None);
+        }
         series.take_pilot(&result.ended);
         expect_declared(job.entry, job.demand, result.metrics.as_ref().unwrap_or(&MetricValues::default()))?;
-        Ok(plan_after(&result, order.request, benchmark.harness, duration))
+        Ok(Some(plan_after(&result, order.request, benchmark.harness, duration)))
     }
 }
 

@@ -16,6 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct MetricRuns {
     declared: BTreeMap<String, MetricSpec>,
     values: BTreeMap<MetricName, Vec<f64>>,
+    /// Those that a run had and could not tell.
+    left_out: BTreeSet<String>,
+    runs: usize,
 }
 
 /// What is declared of the metrics of `entry`; what was said for this measurement wins over its own
@@ -63,7 +66,12 @@ impl MetricRuns {
     /// No runs yet of a program that has shown which metrics it prints.
     pub fn after(tried: &MetricValues, declared: BTreeMap<String, MetricSpec>) -> Self {
         let values = tried.iter().map(|(name, _)| (name, Vec::new())).collect();
-        Self { declared, values }
+        Self { declared, values, left_out: BTreeSet::new(), runs: 0 }
+    }
+
+    /// Knows of metrics that a run has and could not tell: they may be missing in it, and then they are in no result.
+    pub fn leave_out<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
+        self.left_out.extend(names.cloned());
     }
 
     /// Takes the metrics of one run.
@@ -73,7 +81,8 @@ impl MetricRuns {
     pub fn take(&mut self, bench: &BenchName, run: &MetricValues) -> Result<(), Failure> {
         let now: BTreeSet<MetricName> = run.iter().map(|(name, _)| name).collect();
         let before: BTreeSet<MetricName> = self.values.keys().cloned().collect();
-        let odd: Vec<String> = now.symmetric_difference(&before).map(MetricName::to_string).collect();
+        let odd = now.symmetric_difference(&before).map(MetricName::to_string);
+        let odd: Vec<String> = odd.filter(|name| !self.left_out.contains(name)).collect();
         if !odd.is_empty() {
             return Err(Failure::benchmark(format!(
                 "{bench} prints other metrics from run to run: {} not in every run",
@@ -81,6 +90,7 @@ impl MetricRuns {
             ))
             .hint("print the same metrics each time; what does not apply is a scenario of its own"));
         }
+        self.runs += 1;
         for (name, value) in run.iter() {
             self.values.entry(name).or_default().push(value);
         }
@@ -101,7 +111,7 @@ impl MetricRuns {
                 values: values.clone(),
             })
         };
-        self.values.iter().filter_map(series).collect()
+        self.values.iter().filter(|(_, values)| values.len() == self.runs).filter_map(series).collect()
     }
 }
 
@@ -127,5 +137,18 @@ mod tests {
         assert_eq!(runs.series(Aggregate::Max)[0].values, [1.0, 3.0, 2.0]);
         let failure = runs.take(&name, &run(&[("a", 1.0), ("c", 1.0)])).expect_err("others");
         assert!(failure.message.contains("b, c"), "{}", failure.message);
+    }
+
+    #[test]
+    fn what_a_run_could_not_tell_is_in_no_result_and_no_contradiction() {
+        let mut runs = MetricRuns::after(&run(&[("a", 0.0)]), BTreeMap::new());
+        let name = BenchName::external("x");
+        runs.leave_out(["b".to_owned()].iter());
+        runs.take(&name, &run(&[("a", 1.0), ("b", 5.0)])).expect("it could tell b");
+        assert_eq!(runs.series(Aggregate::Median).len(), 2);
+        runs.take(&name, &run(&[("a", 1.0)])).expect("it could not");
+        let left: Vec<String> =
+            runs.series(Aggregate::Median).into_iter().map(|metric| metric.name).collect();
+        assert_eq!(left, ["a"]);
     }
 }

@@ -12,12 +12,14 @@ use super::searching::Attempt;
 use super::series::{Series, low};
 use crate::bench::contract::RunMode;
 use crate::bench::reading::ForkRequest;
+use crate::condition::Condition;
 use crate::failure::{Failure, FailureKind};
 use crate::model::metric::MetricValues;
 use crate::model::search::ProbeOutcome;
 use crate::sys::clock;
 use crate::sys::ended::{EndedByUs, Exit};
 use crate::sys::slot::Slot;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -55,6 +57,8 @@ struct Probed {
     ended_by_us: Option<EndedByUs>,
     measured_s: f64,
     metrics: Result<MetricValues, Failure>,
+    /// Metrics that it has and could not tell, each with why.
+    left_out: BTreeMap<String, String>,
 }
 
 impl Lab<'_> {
@@ -72,9 +76,10 @@ impl Lab<'_> {
         name: &str,
     ) -> Result<Attempt, Failure> {
         let started = Instant::now();
-        let attempt = |classified, metrics, killed| Attempt {
+        let attempt = |classified, metrics, left_out, killed| Attempt {
             classified,
             metrics,
+            left_out,
             duration_s: started.elapsed().as_secs_f64(),
             killed,
             ended_at: clock::now_rfc3339(),
@@ -95,7 +100,7 @@ impl Lab<'_> {
             Err(failure) if matches!(failure.kind, FailureKind::Environment | FailureKind::Benchmark) => {
                 let classified =
                     Classified { outcome: ProbeOutcome::InfraError, reason: failure.message, excess: None };
-                return Ok(attempt(classified, MetricValues::default(), false));
+                return Ok(attempt(classified, MetricValues::default(), BTreeMap::new(), false));
             }
             Err(failure) => return Err(failure),
         };
@@ -109,9 +114,14 @@ impl Lab<'_> {
             measured_s: run.measured_s,
             asked_s: measured.as_secs_f64(),
         };
-        let classified = classify(&seen, probing.terms)?;
+        let mut classified = classify(&seen, probing.terms)?;
+        let needed = probing.terms.condition.map(Condition::names).unwrap_or_default();
+        let left_out = needed.iter().find_map(|name| run.left_out.get(name));
+        if let Some(why) = left_out.filter(|_| classified.outcome == ProbeOutcome::InfraError) {
+            classified.reason.clone_from(why);
+        }
         let killed = !timed_out && run.exit == Exit::Signal(libc::SIGKILL);
-        Ok(attempt(classified, run.metrics.unwrap_or_default(), killed))
+        Ok(attempt(classified, run.metrics.unwrap_or_default(), run.left_out, killed))
     }
 
     fn probe_program(
@@ -132,6 +142,7 @@ impl Lab<'_> {
             ended_by_us: ran.ended.ended_by_us,
             measured_s: ran.fork.measured_s,
             metrics: found.map(|found| found.values),
+            left_out: ran.left_out,
         })
     }
 
@@ -160,7 +171,8 @@ impl Lab<'_> {
         let (exit, ended_by_us) = (fork.ended.exit, fork.ended.ended_by_us);
         if !exit.is_success() || ended_by_us.is_some() {
             let metrics = Err(Failure::benchmark("it printed no metrics"));
-            return Ok(Probed { exit, ended_by_us, measured_s: 0.0, metrics });
+            let left_out = BTreeMap::new();
+            return Ok(Probed { exit, ended_by_us, measured_s: 0.0, metrics, left_out });
         }
         // Samples sum to about what was asked for; it is the process that has to last.
         let behind_warm_up = fork.ended.wall.saturating_sub(warm_up).as_secs_f64();
@@ -172,7 +184,7 @@ impl Lab<'_> {
         let views = [("cost", fork.and_then(low)), ("felt", fork.and_then(|fork| fork.median))];
         metrics.flat.extend(views.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         let measured_s = behind_warm_up.max(series.measured_s());
-        Ok(Probed { exit, ended_by_us, measured_s, metrics: Ok(metrics) })
+        Ok(Probed { exit, ended_by_us, measured_s, metrics: Ok(metrics), left_out: BTreeMap::new() })
     }
 
     fn probe_deadline(&self, asked: Duration) -> Duration {

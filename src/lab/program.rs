@@ -16,6 +16,7 @@ use crate::bench::program::{Found, Printed};
 use crate::bench::{command_line, own};
 use crate::failure::Failure;
 use crate::model::baseline::{Accounting, BenchSeries, Fork, ProgramRuns, Totals};
+use crate::model::bench::Precision;
 use crate::model::event::{Event, Listener};
 use crate::model::metric::MetricValues;
 use crate::model::noise::Block;
@@ -24,6 +25,7 @@ use crate::sys::files;
 use crate::sys::invocation::{Invocation, Output};
 use crate::sys::process::{Companion, Stream};
 use crate::sys::slot::Slot;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -43,6 +45,8 @@ pub(super) struct Run {
     pub accounting: Accounting,
     /// What it printed.
     pub found: Found,
+    /// The metrics that it has and could not tell, each with why.
+    pub left_out: BTreeMap<String, String>,
 }
 
 /// A process that has ended, whether it succeeded or not.
@@ -55,6 +59,8 @@ pub(super) struct Ran {
     pub accounting: Accounting,
     /// What it printed, still to be read.
     pub printed: Printed,
+    /// The metrics that it has and could not tell, each with why.
+    pub left_out: BTreeMap<String, String>,
 }
 
 /// A series of runs while it grows.
@@ -92,10 +98,12 @@ impl Lab<'_> {
         let (count, mode) = job.plan();
         expect_declared(entry, demand, &tried.found.values)?;
         let mut metrics = MetricRuns::after(&tried.found.values, declared(entry, demand));
+        metrics.leave_out(tried.left_out.keys());
         let mut runs = Vec::new();
         for number in 1..=count {
             let run = self.run_program(&job, mode, &format!("run-{number:04}"), &mut watch)?;
             job.expect_long_enough(mode, &run)?;
+            metrics.leave_out(run.left_out.keys());
             metrics.take(&entry.benchmark.name, &run.found.values)?;
             keep_line(folder, Some(&run.fork))?;
             runs.push(run);
@@ -171,7 +179,7 @@ impl Lab<'_> {
         expect_success(name, &ran.ended)?;
         let found = ran.printed.into_found(&name.to_string())?;
         let fork = Fork { metrics: Some(found.values.clone()), ..ran.fork };
-        Ok(Run { fork, accounting: ran.accounting, found })
+        Ok(Run { fork, accounting: ran.accounting, found, left_out: ran.left_out })
     }
 
     /// Starts the program and waits for its end, however that is; after `deadline` it is ended.
@@ -224,7 +232,8 @@ impl Lab<'_> {
             ..Fork::default()
         };
         let accounting = if by_report.is_some() { Accounting::Samples } else { Accounting::Wall };
-        Ok(Ran { ended, fork, accounting, printed: heard.printed })
+        let left_out = told.map(|report| report.left_out).unwrap_or_default();
+        Ok(Ran { ended, fork, accounting, printed: heard.printed, left_out })
     }
 }
 
@@ -334,7 +343,7 @@ impl Job<'_> {
             bench: benchmark.name.clone(),
             harness: benchmark.harness,
             harness_version: None,
-            precision: benchmark.harness.precision(),
+            precision: Precision::Metrics,
             executable_sha256: sha256,
             command,
             runs: Some(self.program_runs()),

@@ -9,6 +9,7 @@ use crate::model::search::{ProbeOutcome, ProbeRecord, Purpose, SearchStatus};
 use crate::search::answer::Answer;
 use crate::search::course::{Search, Step};
 use crate::search::history::{Probe, Seen};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often a probe is attempted that cannot be made.
@@ -25,6 +26,8 @@ pub struct Attempt {
     pub classified: Classified,
     /// What it printed.
     pub metrics: MetricValues,
+    /// The metrics that it has and could not tell, each with why.
+    pub left_out: BTreeMap<String, String>,
     /// Seconds that it took.
     pub duration_s: f64,
     /// Whether it was killed, and nobody knows whether for its load.
@@ -234,6 +237,7 @@ mod tests {
             Ok(Attempt {
                 classified: Classified { outcome, reason: outcome.name().to_owned(), excess: None },
                 metrics: MetricValues::default(),
+                left_out: BTreeMap::new(),
                 duration_s: 30.0,
                 killed,
                 ended_at: "2026-01-01T00:00:00Z".to_owned(),

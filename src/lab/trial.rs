@@ -76,6 +76,7 @@ impl Lab<'_> {
         let added = result.metrics.clone().unwrap_or_default();
         expect_declared(entry, demand, &added)?;
         let mut metrics = match &result.reading {
+            None if result.has_metrics_alone() => Vec::new(),
             Some(_) => views(entry, demand, &result, order.request)?,
             None => announced(&result),
         };
