@@ -1,7 +1,7 @@
 //! The suite behind every claim of this project about its own performance: `cargo bench --bench figures`.
 //!
-//! It rewrites `docs/figures.md` and the figures of `docs/verdicts.md`, `docs/experiments.md` and
-//! `docs/load-search.md`. A bound that is missed is published as missed and is no error; an error is what
+//! It rewrites `docs/figures.md` and the figures of `docs/verdicts.md`, `docs/experiments.md`, `docs/load-search.md` and
+//! `docs/breaking-point.md`. A bound that is missed is published as missed and is no error; an error is what
 //! could not be measured.
 
 mod counting;
@@ -14,6 +14,7 @@ mod overhead;
 mod own_cost;
 mod page;
 mod search;
+mod server;
 mod start;
 mod state;
 mod status;
@@ -31,7 +32,7 @@ use verdicts::kernels::Kernel;
 use verdicts::traces::Condition;
 
 /// What can be named on the command line, where it is published, and what measures it.
-const PARTS: [(&str, Page, Measure); 13] = [
+const PARTS: [(&str, Page, Measure); 15] = [
     ("overhead", Page::Figures, overhead::measure),
     ("list", Page::Figures, listing::measure),
     ("driven", Page::Figures, driven::measure),
@@ -45,6 +46,8 @@ const PARTS: [(&str, Page, Measure); 13] = [
     ("live", Page::Verdicts, verdicts::live::measure),
     ("experiments", Page::Experiments, experiments::measure),
     ("search", Page::LoadSearch, search::measure),
+    ("server", Page::BreakingPoint, server::measure),
+    ("stall", Page::BreakingPoint, server::measure_stall),
 ];
 
 type Measure = fn(&Setting) -> Result<Vec<Figure>, Failure>;

@@ -19,11 +19,14 @@ pub enum Page {
     Experiments,
     /// Whether a breaking point is where it is said to be: the method stands before that too.
     LoadSearch,
+    /// The same on a real service: how to use it stands before that.
+    BreakingPoint,
 }
 
 impl Page {
     /// All pages.
-    pub const ALL: [Self; 4] = [Self::Figures, Self::Verdicts, Self::Experiments, Self::LoadSearch];
+    pub const ALL: [Self; 5] =
+        [Self::Figures, Self::Verdicts, Self::Experiments, Self::LoadSearch, Self::BreakingPoint];
 
     /// The document, relative to the repository.
     pub fn document(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Page {
             Self::Verdicts => "docs/verdicts.md",
             Self::Experiments => "docs/experiments.md",
             Self::LoadSearch => "docs/load-search.md",
+            Self::BreakingPoint => "docs/breaking-point.md",
         }
     }
 
@@ -39,7 +43,7 @@ impl Page {
     fn before(self) -> Result<String, Failure> {
         match self {
             Self::Figures => Ok("# Figures\n".to_owned()),
-            Self::Verdicts | Self::Experiments | Self::LoadSearch => {
+            Self::Verdicts | Self::Experiments | Self::LoadSearch | Self::BreakingPoint => {
                 let text = fs::read_to_string(root().join(self.document()))
                     .context(FailureKind::Environment, || "the method cannot be read".to_owned())?;
                 let method = text.split("\n## Figures\n").next().unwrap_or_default().trim_end();
@@ -52,7 +56,9 @@ impl Page {
     fn tables(self, tables: &str) -> String {
         match self {
             Self::Figures => tables.to_owned(),
-            Self::Verdicts | Self::Experiments | Self::LoadSearch => tables.replace("\n## ", "\n### "),
+            Self::Verdicts | Self::Experiments | Self::LoadSearch | Self::BreakingPoint => {
+                tables.replace("\n## ", "\n### ")
+            }
         }
     }
 }

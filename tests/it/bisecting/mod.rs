@@ -3,6 +3,7 @@
 mod interruptions;
 mod phase;
 mod refusals;
+mod service;
 mod statuses;
 
 use crate::support::perf::Perf;
@@ -11,7 +12,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 pub fn trials() -> Vec<Trial> {
-    [statuses::trials(), refusals::trials(), interruptions::trials(), phase::trials()]
+    [statuses::trials(), refusals::trials(), interruptions::trials(), phase::trials(), service::trials()]
         .into_iter()
         .flatten()
         .collect()

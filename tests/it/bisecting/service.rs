@@ -1,0 +1,85 @@
+//! A real service, from the question to its breaking point: the investigation is led by what each command prints.
+
+use super::{SHORT, found};
+use crate::investigation::Study;
+use crate::support::sandbox::NOISY;
+use crate::support::{machine, repository, trials};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+pub fn trials() -> Vec<Trial> {
+    trials![
+        t08_the_breaking_point_of_a_service_is_found_logged_and_committed,
+        too_few_requests_for_a_quantile_are_no_failure_of_the_service,
+    ]
+}
+
+/// What the gate of the service lets through, and where a probe of two seconds passes 200 ms then: longer than others
+/// on this machine usually delay a request.
+const RATE: &str = "700";
+const BREAKS_AT: f64 = 700.0 * (1.0 + 0.2 / (0.99 * 2.0));
+const CONDITION: &str = "--while=p99_ms < 200";
+const PROBES: [&str; 3] = ["--approve-short=a test", "--duration=2", NOISY];
+
+/// A copy whose path to the harness leads there.
+fn studied() -> Study {
+    let study = Study::of("load-server");
+    let manifest = study.read("Cargo.toml");
+    let harness = repository().join("harness");
+    let path = format!("path = \"{}\"", harness.display());
+    assert!(manifest.contains("path = \"../../harness\""), "{manifest}");
+    study.write("Cargo.toml", &manifest.replace("path = \"../../harness\"", &path));
+    study.commit_all();
+    study
+}
+
+fn t08_the_breaking_point_of_a_service_is_found_logged_and_committed() {
+    let _machine = machine();
+    let study = studied();
+    let of_service = |words: &[&str]| study.perf(words).env("LOAD_SERVER_RATE", RATE);
+    let setup = [
+        "setup",
+        "--scenario=quotes under load",
+        "--quote=how much can it bear",
+        "--success=p50_ms <= baseline",
+        "--version=v1",
+        "--filter=quotes",
+        "--metric=p50_ms:ms:lower",
+        "--param-value=550",
+    ];
+    of_service(&setup).succeeds();
+    let measured = of_service(&["baseline", "--json"]).args(PROBES).succeeds().json();
+    // A load has metrics and no samples, and those that a short warm-up could not tell are no contradiction.
+    let stored = study.stored("v1");
+    assert_eq!(stored["benches"][0]["precision"], "metrics", "{stored}");
+    assert!(stored["benches"][0]["metrics"].to_string().contains("p99_ms"), "{stored}");
+    let question = measured["next"]["question"].as_str().expect("a question");
+    assert!(question.contains("cargo perf bisect-load --while"), "{question}");
+    let search = ["bisect-load", CONDITION, "--param-min=520", "--param-max=2000", "--json"];
+    let answer = of_service(&search).args(PROBES).succeeds().json();
+    let end = |name: &str| found(&answer)["interval"][name].as_f64().expect("a load");
+    // Others on this machine may delay a request as a full gate does, and nothing lets more through.
+    assert!(end("low") <= BREAKS_AT && end("low") > 520.0, "{answer}");
+    assert_eq!(study.state()["breakingPoint"]["status"], "found");
+    assert!(study.log().contains("## Breaking point"));
+    assert!(study.subjects()[0].contains("breaking-point"), "{:?}", study.subjects());
+    study.perf(["log", "--check"]).succeeds();
+    study.assert_no_process_left();
+}
+
+fn too_few_requests_for_a_quantile_are_no_failure_of_the_service() {
+    let _machine = machine();
+    let study = studied();
+    let search = ["bisect-load", "--filter=quotes", CONDITION, "--param-max=60", "--json"];
+    let ended = study.perf(search).args(SHORT).run();
+    assert_eq!(ended.status.code(), Some(7), "{ended:#?}");
+    let answer = ended.json();
+    assert_eq!(
+        (&found(&answer)["status"], &found(&answer)["smallest_failing"]),
+        (&json!("infra_error"), &Value::Null)
+    );
+    assert!(
+        found(&answer)["reason"].as_str().is_some_and(|why| why.contains("p99_ms needs 1000 requests")),
+        "{answer}"
+    );
+}
