@@ -71,6 +71,7 @@ fn main() -> ExitCode {
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     if !arguments.list {
+        support::report_slowest();
         support::report_skipped();
     }
     conclusion.exit_code()

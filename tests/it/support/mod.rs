@@ -9,10 +9,12 @@ pub mod tools;
 pub mod traces;
 
 use libtest_mimic::{Failed, Trial};
+use std::cell::Cell;
 use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A test's answer when it can be skipped.
 pub type Outcome = Result<(), Failed>;
@@ -46,7 +48,37 @@ impl IntoOutcome for Outcome {
 /// One trial, named by module and function.
 pub fn trial<R: IntoOutcome + 'static>(module: &str, name: &str, test: fn() -> R) -> Trial {
     let module = module.split_once("::").map_or(module, |(_, module)| module);
-    Trial::test(format!("{module}::{name}"), move || test().into_outcome())
+    let name = format!("{module}::{name}");
+    let called = name.clone();
+    Trial::test(name, move || {
+        let started = Instant::now();
+        WAITED.set(Duration::ZERO);
+        let outcome = test().into_outcome();
+        let took = started.elapsed().saturating_sub(WAITED.get());
+        lock(&TOOK).push((took, called));
+        outcome
+    })
+}
+
+/// How long each test took, and how much of the present one was spent waiting for the machine.
+static TOOK: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
+thread_local! {
+    static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How many of the slowest tests are named.
+const SLOWEST: usize = 20;
+
+/// Prints which tests took longest: what they take is what everybody waits for.
+pub fn report_slowest() {
+    let mut took = lock(&TOOK);
+    took.sort_unstable();
+    let all: Duration = took.iter().map(|(time, _)| *time).sum();
+    let mut out = io::stdout().lock();
+    writeln!(out, "slowest of {:.0} s in all:", all.as_secs_f64()).expect("standard output is open");
+    for (time, name) in took.iter().rev().take(SLOWEST) {
+        writeln!(out, "  {:6.1} s  {name}", time.as_secs_f64()).expect("standard output is open");
+    }
 }
 
 static SKIPPED: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
@@ -76,7 +108,10 @@ static MACHINE: Mutex<()> = Mutex::new(());
 /// The right of one test to measure. The program has a lock of its own, for which tests would wait in
 /// vain when they look at who holds it; take this before a sandbox.
 pub fn machine() -> MutexGuard<'static, ()> {
-    lock(&MACHINE)
+    let started = Instant::now();
+    let machine = lock(&MACHINE);
+    WAITED.set(WAITED.get() + started.elapsed());
+    machine
 }
 
 fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
