@@ -17,6 +17,11 @@ const NOT_STARTED: [i32; 2] = [126, 127];
 const LEAST_SENT: f64 = 0.99;
 /// What generators call the share of the planned requests that they sent.
 const SENT: &str = "sent_ratio";
+/// What they call the rate that was asked for, and the largest that they can send.
+const RATE: &str = "rate_per_s";
+const MOST: &str = "generator_max_per_s";
+/// Above this share of it, what is measured may be the generator.
+const HONEST_SHARE: f64 = 0.5;
 
 /// What must hold, and what a benchmark means by its exit codes.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +120,9 @@ pub fn classify(seen: &Seen<'_>, terms: &Terms<'_>) -> Result<Classified, Failur
         Err(_) if code != 0 => &none,
         Err(failure) => return Ok(Classified::infra(failure.message.clone())),
     };
+    if let Some(reason) = beyond_generator(metrics) {
+        return Ok(Classified::new(ProbeOutcome::GeneratorLimited, reason));
+    }
     let values = Judged { metrics, code, param: seen.param, terms };
     match condition.evaluate(&values) {
         Ok(verdict) => {
@@ -136,6 +144,15 @@ pub fn classify(seen: &Seen<'_>, terms: &Terms<'_>) -> Result<Classified, Failur
         Err(failure) if failure.kind == FailureKind::Benchmark => Ok(Classified::infra(failure.message)),
         Err(failure) => Err(failure),
     }
+}
+
+/// Why the load is more than its generator sends without being the bottleneck itself.
+fn beyond_generator(metrics: &MetricValues) -> Option<String> {
+    let of = |name| metrics.flat.get(name).copied();
+    let (rate, most) = (of(RATE)?, of(MOST)?);
+    (rate > HONEST_SHARE * most).then(|| {
+        format!("{rate:.0} requests a second are more than half of the {most:.0} that can be sent here")
+    })
 }
 
 fn told(one: &crate::condition::Compared) -> String {
@@ -285,6 +302,14 @@ mod tests {
         let probe = |p99| Probe::printing(&[("p99", p99), ("sent_ratio", 0.9)]);
         assert_eq!(probe(40.0).is(Some("p99 < 50")), ProbeOutcome::GeneratorLimited);
         assert_eq!(probe(60.0).is(Some("p99 < 50")), ProbeOutcome::Fail);
+    }
+
+    #[test]
+    fn what_may_be_the_generator_itself_is_no_fail_of_what_it_loads() {
+        let probe =
+            |rate| Probe::printing(&[("p99", 60.0), ("rate_per_s", rate), ("generator_max_per_s", 1000.0)]);
+        assert_eq!(probe(500.0).is(Some("p99 < 50")), ProbeOutcome::Fail);
+        assert_eq!(probe(501.0).is(Some("p99 < 50")), ProbeOutcome::GeneratorLimited);
     }
 
     #[test]

@@ -29,6 +29,7 @@
 //! | `lag_max_ms` | the latest that a request was sent although nothing but this program kept it from being sent |
 //! | `in_flight_max` | the most requests at one time |
 //! | `backlog_slope_per_s` | how fast the unanswered requests grew over the last two thirds of the window, when chance does not explain it; otherwise 0 |
+//! | `generator_max_per_s` | how many requests a second this program can send on this machine when nothing answers them but itself; above half of that, what is measured may be the generator |
 //! | `closed_loop` | 1 for a closed loop, which has no response times |
 //!
 //! A quantile needs ten requests beyond it: with fewer, it is left out, and standard error says how many it
@@ -47,6 +48,11 @@ use std::time::Duration;
 
 /// How many requests may be under way at one time, if nobody says otherwise.
 const IN_FLIGHT: usize = 256;
+/// A rate that no program sends, for as long as it takes to see which it does.
+const TOO_FAST: f64 = 1e6;
+const CALIBRATION: Duration = Duration::from_millis(100);
+/// Threads that send without waiting for anything.
+const CALIBRATING: usize = 4;
 
 /// Load to be generated.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +97,21 @@ impl Load {
     pub fn in_flight_at_most(mut self, requests: usize) -> Self {
         self.in_flight = requests.max(1);
         self
+    }
+
+    /// How many requests per second this program can send here, of those that cost nothing; `None` for a closed loop,
+    /// which promises no rate. Takes a tenth of a second.
+    ///
+    /// # Errors
+    /// A thread that cannot be started, in a line.
+    pub fn honest_rate(&self) -> Result<Option<f64>, String> {
+        if !matches!(self.model, Model::Open { .. }) {
+            return Ok(None);
+        }
+        let schedule = schedule::Schedule::new(TOO_FAST, Arrivals::Constant);
+        let threads = self.in_flight.min(CALIBRATING);
+        let sent = runner::open(schedule, threads, Duration::ZERO, CALIBRATION, &|_| true)?;
+        Ok(Some(sent.sent_per_s()))
     }
 
     /// Generates the load for `warm_up` and then `window`, of which the second counts. `request` is called

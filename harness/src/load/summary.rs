@@ -62,6 +62,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Requests per second that were sent.
+    pub(super) fn sent_per_s(&self) -> f64 {
+        self.sent as f64 / self.window.as_secs_f64()
+    }
+
     /// The metrics, by name.
     pub fn metrics(&self) -> Vec<(String, f64)> {
         let seconds = self.window.as_secs_f64();

@@ -20,6 +20,11 @@ impl Run {
             Mode::Duration(time) => time,
             Mode::Oneshot => BY_HAND,
         };
+        match load.honest_rate() {
+            Ok(Some(rate)) => self.metric("generator_max_per_s", rate),
+            Ok(None) => {}
+            Err(message) => self.fail(RunError::Load(message)),
+        }
         match load.run(self.request.warm_up, window, request) {
             Ok(loaded) => {
                 for (name, line) in loaded.missing() {
