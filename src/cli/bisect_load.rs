@@ -19,7 +19,7 @@ use crate::git;
 use crate::git::clean::sources;
 use crate::investigation::advance::{Applied, Standing, advance};
 use crate::investigation::breaking_point::{self as phase, Searched};
-use crate::lab::bisecting::{Bisected, Bisecting};
+use crate::lab::bisecting::{Bisected, Bisecting, Reference, noise_of_mean};
 use crate::lab::catalogue::Entry;
 use crate::lab::classify::Terms;
 use crate::lab::facts::Checkout;
@@ -27,7 +27,6 @@ use crate::lab::metrics::declared;
 use crate::lab::probing::Probing;
 use crate::lab::question::LoadQuestion;
 use crate::lab::{Lab, plan};
-use crate::model::baseline::BenchSeries;
 use crate::model::bench::{BenchName, Benchmark, HarnessKind};
 use crate::model::duration::{PROBE, RunDuration};
 use crate::model::event::Event;
@@ -305,9 +304,9 @@ impl Job<'_> {
     }
 
     /// The values that the condition compares with, where they are stored.
-    fn stored_baseline(&self) -> Result<Option<MetricValues>, Failure> {
+    fn stored_baseline(&self) -> Result<Option<Reference>, Failure> {
         let Some(condition) = self.load.condition.as_ref().filter(|one| one.uses_baseline()) else {
-            return Ok(Some(MetricValues::default()));
+            return Ok(Some(Reference::default()));
         };
         let version = match &self.load.compared {
             Compared::At(_) => return Ok(None),
@@ -317,9 +316,13 @@ impl Job<'_> {
         let baseline = baselines::load(&self.session.layout, &VersionLabel::new(&version)?)?;
         let name = &self.entry.benchmark.name;
         let series = baseline.benches.iter().find(|series| series.bench == *name);
-        let values = series.map(BenchSeries::values).ok_or_else(|| lacks(&version, name))?;
+        let series = series.ok_or_else(|| lacks(&version, name))?;
+        let values = series.values();
         expect_named(condition, &values, &version)?;
-        Ok(Some(values))
+        let compared = condition.baseline_names();
+        let noises = compared.iter().filter_map(|name| noise_of_mean(&series.runs_of(name)));
+        let noise = noises.reduce(f64::max);
+        Ok(Some(Reference { values, noise }))
     }
 
     fn baseline_of_investigation(&self) -> Result<String, Failure> {
@@ -351,7 +354,7 @@ impl Job<'_> {
         lab: &mut Lab<'_>,
         workspace: Option<&Workspace>,
         place: &Workplace,
-        stored: Option<MetricValues>,
+        stored: Option<Reference>,
         kept: Option<Kept>,
         head: Option<&git::Head>,
     ) -> Result<Bisected, Failure> {
@@ -365,11 +368,12 @@ impl Job<'_> {
         let declared = declared(self.entry, demand);
         let measured_before = kept.as_ref().map(|kept| kept.question.baseline.clone());
         let baseline = stored.or(measured_before);
-        let none = MetricValues::default();
+        let none = Reference::default();
+        let known = baseline.as_ref().unwrap_or(&none);
         let terms = Terms {
             condition: self.load.condition.as_ref(),
             declared: &declared,
-            baseline: baseline.as_ref().unwrap_or(&none),
+            baseline: &known.values,
             infra_exits: &self.load.infra_exits,
         };
         let probing = Probing {
@@ -388,14 +392,17 @@ impl Job<'_> {
             pause: self.load.pause(self.request.probe.measured()),
             most_time: self.load.most_time,
             accept_closed: self.load.accept_closed,
+            baseline_noise: known.noise,
         };
         lab.try_load(&order)?;
         let measured = match (&self.load.compared, &baseline) {
             (Compared::At(at), None) => Some(lab.measure_at(&order, *at)?),
             _ => None,
         };
-        let terms = Terms { baseline: measured.as_ref().unwrap_or(terms.baseline), ..terms };
-        let order = Bisecting { probing: Probing { terms: &terms, ..probing }, ..order };
+        let known = measured.as_ref().unwrap_or(known);
+        let terms = Terms { baseline: &known.values, ..terms };
+        let probing = Probing { terms: &terms, ..probing };
+        let order = Bisecting { probing, baseline_noise: known.noise, ..order };
         let question =
             LoadQuestion::of(&order, &layout.root, sources, (environment.identity, environment.machine));
         let (probes, mut log) = match kept {

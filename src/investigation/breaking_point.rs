@@ -229,6 +229,7 @@ mod tests {
                 recovers: None,
                 confidence: 0.95,
                 noise: Some(0.03),
+                baseline_noise: None,
                 needs: None,
             },
             probes: vec![

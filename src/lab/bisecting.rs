@@ -14,16 +14,19 @@ use crate::model::metric::MetricValues;
 use crate::model::parameter::Parameter;
 use crate::model::search::{BreakingPoint, LoadInterval, ProbeOutcome, ProbeRecord, Purpose, SearchStatus};
 use crate::model::units;
-use crate::search::answer::Answer;
+use crate::search::answer::{Answer, Edge};
 use crate::search::course::Search;
 use crate::search::settings::Settings;
 use crate::store::probes::ProbeLog;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// What a benchmark is asked for that is only tried.
 const TRIAL: Duration = Duration::from_secs(1);
 /// What generators say of themselves that wait for each answer before they ask again.
 const CLOSED: &str = "closed_loop";
+/// A limit that was measured may be off by so many standard deviations: 95 %.
+const SIGMAS: f64 = 1.96;
 /// How often the values are measured that a condition compares with, when they are measured here.
 const BASELINE_PROBES: usize = 3;
 
@@ -44,6 +47,8 @@ pub struct Bisecting<'a> {
     pub most_time: Option<Duration>,
     /// Whether times of a closed loop are judged all the same.
     pub accept_closed: bool,
+    /// How far the values that a condition compares with are known, as the standard deviation of their logarithm.
+    pub baseline_noise: Option<f64>,
 }
 
 /// A search that has ended.
@@ -99,11 +104,11 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// Measures what a condition compares with, at the load of number `load`: the median of several probes.
+    /// Measures what a condition compares with, at the load of number `load`, by several probes.
     ///
     /// # Errors
     /// `Benchmark` when a probe fails or cannot be made.
-    pub fn measure_at(&mut self, order: &Bisecting<'_>, load: u64) -> Result<MetricValues, Failure> {
+    pub fn measure_at(&mut self, order: &Bisecting<'_>, load: u64) -> Result<Reference, Failure> {
         let value = order.parameter.text(load);
         let terms = Terms { condition: None, ..*order.probing.terms };
         let probing = Probing { terms: &terms, ..order.probing };
@@ -120,7 +125,7 @@ impl Lab<'_> {
             runs.push(attempt.metrics);
             self.interrupt.sleep(order.pause)?;
         }
-        Ok(median(&runs))
+        Ok(reference(&runs, order.probing.terms.condition))
     }
 
     /// Searches on behind `kept`, the attempts that `log` holds.
@@ -141,6 +146,15 @@ impl Lab<'_> {
         let found = found(order, &searching, ended)?;
         Ok(Bisected { found, probes: searching.records().to_vec() })
     }
+}
+
+/// Values that a condition compares with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reference {
+    /// They.
+    pub values: MetricValues,
+    /// How far those that count are known, as the standard deviation of their logarithm, where that can be told.
+    pub noise: Option<f64>,
 }
 
 /// What is known of a metric that was seen, or that there is and could not be told of so short a run.
@@ -174,17 +188,35 @@ fn judges_times(condition: &Condition) -> bool {
     condition.names().iter().any(|name| ["_ns", "_us", "_ms", "_s"].iter().any(|unit| name.ends_with(unit)))
 }
 
-/// Of each metric that all runs have, the middle value.
-fn median(runs: &[MetricValues]) -> MetricValues {
-    let mut middle = MetricValues::default();
+/// Of each metric that all runs have the middle value, and how far those that `condition` compares with are known.
+fn reference(runs: &[MetricValues], condition: Option<&Condition>) -> Reference {
+    let compared = condition.map(Condition::baseline_names).unwrap_or_default();
+    let mut reference = Reference::default();
     for (name, _) in runs.iter().take(1).flat_map(MetricValues::iter) {
         let mut values: Vec<f64> = runs.iter().filter_map(|run| run.get(&name)).collect();
         values.sort_by(f64::total_cmp);
-        if values.len() == runs.len() {
-            middle.set(&name, values[values.len() / 2]);
+        if values.len() < runs.len() {
+            continue;
+        }
+        reference.values.set(&name, values[values.len() / 2]);
+        if compared.contains(&name.to_string()) {
+            let both = [reference.noise, noise_of_mean(&values)];
+            reference.noise = both.into_iter().flatten().reduce(f64::max);
         }
     }
-    middle
+    reference
+}
+
+/// The standard deviation of the mean of logarithms; `None` of fewer than two values, or where one has none.
+pub fn noise_of_mean(values: &[f64]) -> Option<f64> {
+    let logarithms: Vec<f64> = values.iter().filter(|value| **value > 0.0).map(|value| value.ln()).collect();
+    let count = logarithms.len() as f64;
+    if logarithms.len() < 2 || logarithms.len() < values.len() {
+        return None;
+    }
+    let mean = logarithms.iter().sum::<f64>() / count;
+    let squares: f64 = logarithms.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((squares / (count - 1.0) / count).sqrt())
 }
 
 /// What a search needs from outside: processes, the log, the clock and whoever listens.
@@ -254,12 +286,24 @@ impl Outside for Hands<'_, '_, '_> {
     }
 }
 
+/// The edge with all that it may be if the limit lies as far off as its noise allows.
+fn widened(edge: Edge, search: &Search, noise: Option<f64>) -> Edge {
+    let Some(noise) = noise.filter(|noise| *noise > 0.0) else { return edge };
+    let others = [-SIGMAS * noise, SIGMAS * noise].map(|further| search.edge_for_limit(further));
+    others.into_iter().flatten().fold(edge, |edge, other| Edge {
+        low: edge.low.min(other.low),
+        high: edge.high.max(other.high),
+        ..edge
+    })
+}
+
 /// What was found, in loads as the benchmark is told them.
 fn found(order: &Bisecting<'_>, searching: &Searching<'_>, ended: Ended) -> Result<BreakingPoint, Failure> {
     let answer = searching.search().answer();
     let stored = |load: u64| order.parameter.stored(load);
     // Without its last probes a search may believe anything.
     let edge = answer.edge.filter(|_| ended.status != SearchStatus::InfraError);
+    let edge = edge.map(|edge| widened(edge, searching.search(), order.baseline_noise));
     let open = |high: u64| answer.island.is_none() && high > searching.search().top();
     let interval = edge.map(|edge| {
         Ok::<_, Failure>(LoadInterval {
@@ -279,6 +323,7 @@ fn found(order: &Bisecting<'_>, searching: &Searching<'_>, ended: Ended) -> Resu
         recovers: answer.recovery.or(answer.island.and(answer.passes)).map(stored).transpose()?,
         confidence: order.settings.confidence,
         noise: answer.noise,
+        baseline_noise: order.baseline_noise,
         needs: answer.needs,
     })
 }

@@ -1,13 +1,12 @@
 //! What a search for a breaking point is asked, kept in front of its probes: it goes on only with the same. How
 //! many probes and how much time it may take is not part of that, so that more can be granted.
 
-use super::bisecting::Bisecting;
+use super::bisecting::{Bisecting, Reference};
 use super::catalogue::Program;
 use super::program::external_sha256;
 use crate::failure::Failure;
 use crate::model::bench::BenchName;
 use crate::model::environment::{Identity, Machine};
-use crate::model::metric::MetricValues;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,7 @@ pub struct LoadQuestion {
     load: AskedLoad,
     judging: AskedJudging,
     /// The values that the condition compares with.
-    pub baseline: MetricValues,
+    pub baseline: Reference,
     sources: Option<String>,
     place: AskedPlace,
 }
@@ -94,7 +93,7 @@ impl LoadQuestion {
                 ramp: settings.ramp,
                 sentinels: settings.sentinels,
             },
-            baseline: terms.baseline.clone(),
+            baseline: Reference { values: terms.baseline.clone(), noise: order.baseline_noise },
             sources,
             place: AskedPlace { root: root.to_path_buf(), identity, machine },
         }

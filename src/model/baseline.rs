@@ -56,6 +56,20 @@ pub struct Baseline {
 }
 
 impl BenchSeries {
+    /// What its runs came to, of the number that conditions call `name`: forks have a low end and a median.
+    pub fn runs_of(&self, name: &str) -> Vec<f64> {
+        let forks = counting(&self.forks);
+        match name {
+            "cost" => forks.filter_map(|fork| fork.min.or(fork.median)).collect(),
+            "felt" => forks.filter_map(|fork| fork.median).collect(),
+            _ => self
+                .metrics
+                .iter()
+                .find(|metric| metric.full_name().to_string() == name)
+                .map_or_else(Vec::new, |metric| metric.values.clone()),
+        }
+    }
+
     /// Its values, named as conditions name them.
     pub fn values(&self) -> MetricValues {
         let mut values = MetricValues::default();
@@ -63,8 +77,7 @@ impl BenchSeries {
             values.flat.extend(view.map(|view| (name.to_owned(), view.value)));
         }
         for metric in &self.metrics {
-            let name = MetricName { scenario: metric.scenario.clone(), name: metric.name.clone() };
-            values.set(&name, metric.value);
+            values.set(&metric.full_name(), metric.value);
         }
         values
     }
@@ -205,6 +218,11 @@ pub struct MetricSeries {
 }
 
 impl MetricSeries {
+    /// Its name within a run.
+    pub fn full_name(&self) -> MetricName {
+        MetricName { scenario: self.scenario.clone(), name: self.name.clone() }
+    }
+
     /// Whether it is zero in the middle of its runs and not in all of them: then no distance is a share.
     pub fn is_zero_at_times(&self) -> bool {
         self.deviation.is_none() && self.values.len() > 1

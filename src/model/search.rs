@@ -187,6 +187,10 @@ pub struct BreakingPoint {
     /// The standard deviation of a value that is measured again, as a share of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<f64>,
+    /// How far the limit itself is known, as the standard deviation of its logarithm, when it comes from a baseline
+    /// that was measured more than once; the interval is wider by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_noise: Option<f64>,
     /// How many probes it takes in all, where the interval is not as narrow as it was to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<u64>,

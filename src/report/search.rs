@@ -25,6 +25,10 @@ pub fn text(found: &BreakingPoint, probes: &[ProbeRecord]) -> String {
     if let Some(noise) = found.noise {
         let _ = writeln!(text, "noise: a value that is measured again differs by {}", units::share(noise));
     }
+    if let Some(noise) = found.baseline_noise {
+        let known = units::share(noise);
+        let _ = writeln!(text, "baseline: known to {known}, by which the interval is wider");
+    }
     let _ = writeln!(text, "{}", attempts(probes, counting.len()));
     text += &plot(&counting);
     text
@@ -60,6 +64,7 @@ pub fn json(found: &BreakingPoint, probes: &[ProbeRecord]) -> Value {
         "recovers": found.recovers,
         "confidence": found.confidence,
         "noise": found.noise,
+        "baseline_noise": found.baseline_noise,
         "needs": found.needs,
         "probes": probes.iter().map(probe).collect::<Vec<_>>(),
     })
@@ -201,6 +206,7 @@ mod tests {
             recovers: None,
             confidence: 0.95,
             noise: None,
+            baseline_noise: None,
             needs: Some(80),
         }
     }

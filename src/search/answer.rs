@@ -1,7 +1,7 @@
 //! What a search has found so far.
 
 use super::course::{Search, Step};
-use super::history::by_load;
+use super::history::{Probe, by_load};
 use crate::model::search::SearchStatus;
 
 /// The smallest failing load, as well as it is known.
@@ -76,6 +76,13 @@ impl Search {
             island,
             recovery,
         }
+    }
+
+    /// Where it would break if the limit lay further out, by this logarithm of their ratio: a limit that was measured
+    /// is not known exactly.
+    pub fn edge_for_limit(&self, further: f64) -> Option<Edge> {
+        let moved: Vec<Probe> = self.history().iter().map(|probe| probe.against_limit(further)).collect();
+        Self::replay(self.settings().clone(), &moved).edge()
     }
 
     fn edge(&self) -> Option<Edge> {

@@ -50,6 +50,19 @@ impl Probe {
         }
     }
 
+    /// The same value against a limit that lies further out, by this logarithm of their ratio. What has no value
+    /// stays as it is.
+    #[must_use]
+    pub fn against_limit(self, further: f64) -> Self {
+        let Some(excess) = self.excess().map(|excess| excess - further) else { return self };
+        let seen = if excess > 0.0 {
+            Seen::Fail { excess: Some(excess) }
+        } else {
+            Seen::Pass { excess: Some(excess) }
+        };
+        Self { seen, ..self }
+    }
+
     /// What it says of the place where it breaks.
     pub fn evidence(&self) -> Option<Evidence> {
         self.passed().map(|passed| Evidence { load: self.load, fails: !passed, excess: self.excess() })

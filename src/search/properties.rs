@@ -73,6 +73,21 @@ fn one_wrong_answer_changes_nothing() {
 }
 
 #[test]
+fn a_limit_further_out_is_reached_later() {
+    // A value that is at its limit at 100, and grows with the load.
+    let settings = Settings { values: true, ..settings(1, 500) };
+    let (search, _) = ended(settings, |load| value((load as f64 / 100.0).ln()));
+    let at = |further: f64| search.edge_for_limit(further).expect("an edge");
+    let (near, usual, far) = (at(-0.2), at(0.0), at(0.2));
+    assert!(usual.low <= 100 && 100 <= usual.high, "{usual:?}");
+    // By e^0.2 = 1.22 both ways.
+    assert!(
+        (75..90).contains(&near.smallest_failing) && (110..135).contains(&far.smallest_failing),
+        "{near:?} {far:?}"
+    );
+}
+
+#[test]
 fn an_island_is_told_with_its_lower_edge() {
     let (_, answer) = ended(settings(1, 500), |load| side((20..40).contains(&load) || load >= 300));
     assert_eq!(answer.status, Some(SearchStatus::NonMonotone));

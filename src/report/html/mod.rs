@@ -1,5 +1,6 @@
 //! The report as one page that needs nothing else: no script, no request, readable on paper and in the dark.
 
+mod breaking_point;
 mod chart;
 
 use super::experiments::{self as summed, Basis, Claim};
@@ -85,6 +86,7 @@ fn rendered(page: &Page<'_>, detail: Detail) -> String {
     html += &decision(basis);
     html += &claims("Recommendations", &summed::recommendations(basis));
     html += &experiments(page, detail);
+    html += &breaking_point::section(open);
     html += &baseline(page);
     html += &claims("Abandoned", &summed::abandoned(basis));
     html += &list("What the evidence does not say", &insufficient(basis));
