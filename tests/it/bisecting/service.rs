@@ -1,8 +1,8 @@
-//! A real service, from the question to its breaking point: the investigation is led by what each command prints.
+//! A real service, from the question to its breaking point, and a bench on criterion that reads its load.
 
 use super::{SHORT, found};
 use crate::investigation::Study;
-use crate::support::sandbox::NOISY;
+use crate::support::sandbox::{NOISY, Sandbox};
 use crate::support::{machine, repository, trials};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ pub fn trials() -> Vec<Trial> {
     trials![
         t08_the_breaking_point_of_a_service_is_found_logged_and_committed,
         too_few_requests_for_a_quantile_are_no_failure_of_the_service,
+        a_bench_on_criterion_is_searched_by_what_it_costs,
     ]
 }
 
@@ -80,6 +81,35 @@ fn too_few_requests_for_a_quantile_are_no_failure_of_the_service() {
     );
     assert!(
         found(&answer)["reason"].as_str().is_some_and(|why| why.contains("p99_ms needs 1000 requests")),
+        "{answer}"
+    );
+}
+
+/// Its cost grows with the load, and is compared with what it is at a load that is measured first.
+fn a_bench_on_criterion_is_searched_by_what_it_costs() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("kernels");
+    let benches = "benches/kernels.rs";
+    let (fixed, loaded) = ("spin(black_box(UNITS), ", "spin(black_box(load), ");
+    let text = sandbox.read(benches);
+    let begins = "fn kernels(c: &mut Criterion) {\n";
+    assert!(text.contains(fixed) && text.contains(begins), "{text}");
+    let read = "    let load = std::env::var(\"PERF_PARAM_VALUE\").map_or(UNITS, |load| load.parse().expect(\"a number\"));\n";
+    sandbox.write(benches, &text.replace(fixed, loaded).replace(begins, &format!("{begins}{read}")));
+    let search =
+        ["bisect-load", "--filter=spin", "--while=cost < 10 * baseline", "--baseline-at=20", "--json"];
+    let range = ["--param-min=10", "--param-max=2000", "--tolerance=20%"];
+    let ended =
+        sandbox.perf(search).args(range).args(["--approve-short=a test", "--duration=0.3", NOISY]).run();
+    // On a machine whose processors are slower at times, nobody can say it to a fifth.
+    assert!(matches!(ended.status.code(), Some(0 | 4)), "{ended:#?}");
+    sandbox.assert_no_process_left();
+    let answer = ended.json();
+    let end = |name: &str| found(&answer)["interval"][name].as_f64().expect("a load");
+    // Ten times the cost of 20 is that of 200, give or take what a machine does to one process and not to the next.
+    assert!(end("low") < 340.0 && end("high") > 120.0, "{answer}");
+    assert!(
+        found(&answer)["probes"][0]["metrics"]["cost"].as_f64().is_some_and(|cost| cost > 0.0),
         "{answer}"
     );
 }
