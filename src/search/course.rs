@@ -112,7 +112,9 @@ impl Search {
 
     /// What comes next.
     pub fn next(&self) -> Step {
-        if self.history.iter().any(|probe| probe.seen == Seen::Limited) {
+        // A look far above what is known to fail may well be more than can be generated, and says nothing then.
+        let is_limit = |probe: &Probe| probe.seen == Seen::Limited && probe.purpose != Purpose::Sentinel;
+        if self.history.iter().any(is_limit) {
             return Step::Done(SearchStatus::GeneratorLimited);
         }
         let floor = Tally::of(self.history.iter().filter(|probe| probe.load == self.settings.min));
@@ -221,11 +223,22 @@ impl Search {
     /// What comes after the interval has become as narrow as asked for.
     fn confirm(&self, round: &[Probe], (low, high): (u64, u64)) -> Step {
         let safe = low - 1;
+        let may_be_none = high > self.top && self.island.is_none();
         let high = high.min(self.top);
         for (purpose, load) in [(Purpose::Low, safe), (Purpose::High, high)] {
             if !is_in(round, purpose) {
                 return self.unless_spent(load, purpose);
             }
+        }
+        if may_be_none {
+            // The largest load has failed, and may have done so by chance: until one of both is clear, there is no edge
+            // to speak of.
+            let at_top = Tally::of(self.history.iter().filter(|probe| probe.load == self.top));
+            return if at_top.passes >= at_top.fails + PASSES_AT_TOP {
+                Step::Done(SearchStatus::MaxPasses)
+            } else {
+                self.unless_spent(self.top, Purpose::Top)
+            };
         }
         if let Some(load) = self.sentinel(safe, high).filter(|_| !self.is_spent()) {
             return Step::Probe { load, purpose: Purpose::Sentinel };
@@ -332,12 +345,14 @@ impl Search {
     /// Whether the first load has become another one: far outside of what noise explains.
     pub(super) fn has_drifted(&self) -> bool {
         const SIGMAS: f64 = 3.0;
-        let noise = self.noise().unwrap_or_default();
         let now = self.with(Purpose::Drift).last();
         let before = self.with(Purpose::Floor).filter(|probe| probe.passed() == Some(true)).last();
         let (Some(now), Some(before)) = (now, before) else { return false };
-        match (now.excess(), before.excess()) {
-            (Some(now), Some(before)) => (now - before).abs() > SIGMAS * noise * std::f64::consts::SQRT_2,
+        match (now.excess(), before.excess(), self.noise()) {
+            (Some(now), Some(before), Some(noise)) => {
+                (now - before).abs() > SIGMAS * noise * std::f64::consts::SQRT_2
+            }
+            // Without noise to compare with, only the side is one.
             _ => now.passed() != before.passed(),
         }
     }

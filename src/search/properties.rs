@@ -73,6 +73,42 @@ fn one_wrong_answer_changes_nothing() {
 }
 
 #[test]
+fn values_that_differ_are_no_other_machine_where_their_noise_is_not_known() {
+    let exact = Settings { values: true, tolerance: 0.0, ..settings(1, 500) };
+    let mut number = 0.0;
+    let (_, answer) = ended(exact, |load| {
+        number += 1.0;
+        // A fifth up and down, far from the limit.
+        let noise = if load < 60 { 0.2 * f64::sin(number) } else { 0.0 };
+        value((load as f64 / 120.0).ln() * 3.0 + noise)
+    });
+    assert_eq!(answer.status, Some(SearchStatus::Found));
+}
+
+#[test]
+fn a_look_above_that_cannot_be_generated_costs_no_answer() {
+    let (_, answer) =
+        ended(
+            settings(1, 500),
+            |load| {
+                if load > 200 && load != 256 { Seen::Limited } else { side(load >= 120) }
+            },
+        );
+    assert_eq!(answer.status, Some(SearchStatus::Found), "{answer:?}");
+}
+
+#[test]
+fn one_fail_at_the_top_that_never_comes_again_is_no_edge_above_it() {
+    let mut fails = 1;
+    let (_, answer) = ended(settings(1, 500), |load| {
+        let is_first = load == 500 && fails > 0;
+        fails -= i32::from(is_first);
+        side(is_first)
+    });
+    assert_eq!((answer.status, answer.edge), (Some(SearchStatus::MaxPasses), None), "{answer:?}");
+}
+
+#[test]
 fn a_limit_further_out_is_reached_later() {
     // A value that is at its limit at 100, and grows with the load.
     let settings = Settings { values: true, ..settings(1, 500) };
