@@ -104,7 +104,7 @@ impl Request {
         narrowing::Asked {
             command: ("baseline", Some(Phase::Baseline)),
             filter: self.chosen.selection.filter.as_deref(),
-            expanded: self.measuring.expanded.is_some(),
+            expanded: Some(self.measuring.expanded.is_some()),
             each: plan::typical_wall(&self.measuring.demand.duration),
             repeated: &self.repeated,
         }

@@ -47,6 +47,7 @@ use crate::sys::{clock, files};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The exit code of a search that has an answer, but not the one that was asked for.
 const UNDECIDED: u8 = 4;
@@ -77,6 +78,14 @@ struct Request {
 }
 
 impl Args {
+    /// The search of an investigation, with what is declared of the load.
+    ///
+    /// # Errors
+    /// `Bug` when no flags are not understood.
+    pub fn within(bench: BenchArgs, investigation: InvestigationArgs) -> Result<Self, Failure> {
+        Ok(Self { load: LoadArgs::usual()?, bench, investigation })
+    }
+
     fn request(&self, global: &Global, session: &Session) -> Result<Request, Failure> {
         self.expect_suitable()?;
         let within = Within::find(session, &self.asked(session)?, Phase::BreakingPoint)?;
@@ -134,17 +143,32 @@ fn probe_length(own: &MeasuringArgs, meant: &MeasuringArgs) -> Result<RunDuratio
 fn declared_before(chosen: &Chosen, before: Option<&BenchmarkRecord>) -> LoadTerms {
     let named = chosen.selection.filter.as_deref();
     let external = chosen.externals.iter().find(|external| Some(external.id.as_str()) == named);
-    let only = chosen.externals.first().filter(|_| chosen.externals.len() == 1);
+    let only = chosen.externals.first().filter(|_| named.is_none() && chosen.externals.len() == 1);
     let of_setup = before.and_then(|before| before.load.clone());
     external.or(only).map(|external| external.load.clone()).or(of_setup).unwrap_or_default()
 }
 
 impl Request {
+    /// Refuses to end each probe before it is over.
+    fn expect_patience(&self, entry: &Entry, timeout: Option<Duration>) -> Result<(), Failure> {
+        let warm_up = entry.as_external().and_then(|external| external.warm_up).unwrap_or_default();
+        let longest = self.probe.of_finish() + warm_up;
+        match timeout.filter(|timeout| *timeout < longest) {
+            None => Ok(()),
+            Some(timeout) => Err(Failure::usage(format!(
+                "a timeout of {} s would end the run behind the search, which lasts {} s",
+                units::plain(timeout.as_secs_f64()),
+                units::plain(longest.as_secs_f64())
+            ))
+            .hint("give --timeout more, or leave it away here, in setup and in perf.toml")),
+        }
+    }
+
     fn narrow(&self) -> narrowing::Asked<'_> {
         narrowing::Asked {
             command: ("bisect-load", Some(Phase::BreakingPoint)),
             filter: self.chosen.selection.filter.as_deref(),
-            expanded: false,
+            expanded: None,
             each: plan::typical_wall(&self.probe),
             repeated: &self.repeated,
         }
@@ -194,6 +218,7 @@ pub fn run(
     request.bench.cargo.expect_builds(&entries)?;
     let entry = entries[0];
     expect_length(entry)?;
+    request.expect_patience(entry, lab.timeout)?;
     let external = entry.as_external().map(|external| external.load.clone());
     let load = args.load.checked(&external.unwrap_or_default())?;
     if detach {
@@ -340,7 +365,7 @@ impl Job<'_> {
         let each = probe + self.load.pause(probe);
         let all = each * u32::try_from(most).unwrap_or(u32::MAX) + finish;
         let text = format!(
-            "plan: at most {} of {} s and a run of {} s, at most {} in all; most searches need a third of that",
+            "plan: up to {} of {} s and a run of {} s, up to about {} in all; most searches need a third of that",
             units::count(most, "probe"),
             units::plain(probe.as_secs_f64()),
             units::plain(finish.as_secs_f64()),
@@ -403,8 +428,12 @@ impl Job<'_> {
         let terms = Terms { baseline: &known.values, ..terms };
         let probing = Probing { terms: &terms, ..probing };
         let order = Bisecting { probing, baseline_noise: known.noise, ..order };
-        let question =
-            LoadQuestion::of(&order, &layout.root, sources, (environment.identity, environment.machine));
+        let question = LoadQuestion::of(
+            &order,
+            (&layout.root, &self.load.compared.origin()),
+            sources,
+            (environment.identity, environment.machine),
+        );
         let (probes, mut log) = match kept {
             Some(kept) => {
                 question.expect_same(&kept.question)?;
@@ -428,7 +457,7 @@ impl Job<'_> {
             reply.findings = phase::findings(&Searched { file: log, ..searched });
             return Ok(reply);
         }
-        if !status.is_answer() {
+        if !found.is_answer() {
             let mut reply = Reply::plain("bisect-load", text, result);
             reply.phase = Some(Phase::BreakingPoint);
             reply.findings = phase::findings(&Searched { file: log, ..searched });

@@ -71,7 +71,7 @@ fn narrow<'a>(contesting: &'a Contesting<'_>, repeated: &'a [String]) -> narrowi
     narrowing::Asked {
         command: ("compare", None),
         filter: contesting.chosen.selection.filter.as_deref(),
-        expanded: contesting.measuring.expanded.is_some(),
+        expanded: Some(contesting.measuring.expanded.is_some()),
         each: contesting.typical_wall(),
         repeated,
     }

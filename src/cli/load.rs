@@ -2,12 +2,12 @@
 //! is to be.
 
 use crate::condition::Condition;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::model::duration::parse_seconds;
 use crate::model::load::{LoadTerms, parse_variable};
 use crate::model::parameter::{Parameter, Range};
 use crate::search::settings::Settings;
-use clap::ValueEnum;
+use clap::{Parser, ValueEnum};
 use std::time::Duration;
 
 /// The smallest and the largest load, where nobody says otherwise.
@@ -117,6 +117,17 @@ pub struct Load {
     pause: Option<Duration>,
 }
 
+impl Compared {
+    /// Where its values come from, in words.
+    pub fn origin(&self) -> String {
+        match self {
+            Self::Usual => String::new(),
+            Self::Stored(version) => format!("version {version}"),
+            Self::At(load) => format!("load {load}"),
+        }
+    }
+}
+
 /// With what a condition compares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compared {
@@ -128,7 +139,25 @@ pub enum Compared {
     At(u64),
 }
 
+/// Flags are read as they are where none is given, so that what is usual is said once.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true, disable_version_flag = true)]
+struct Given {
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
 impl LoadArgs {
+    /// The flags where none is given.
+    ///
+    /// # Errors
+    /// `Bug` when that is not understood.
+    pub fn usual() -> Result<Self, Failure> {
+        let none: [&str; 0] = [];
+        let given = Given::try_parse_from(none);
+        given.map(|given| given.load).map_err(|error| Failure::new(FailureKind::Bug, error.to_string()))
+    }
+
     /// The flags, with `declared` where nothing was given.
     ///
     /// # Errors
@@ -241,14 +270,6 @@ fn parse_audit(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
-
-    #[derive(Debug, Parser)]
-    #[command(no_binary_name = true)]
-    struct Given {
-        #[command(flatten)]
-        load: LoadArgs,
-    }
 
     fn checked(words: &[&str], declared: &LoadTerms) -> Result<Load, Failure> {
         Given::try_parse_from(words).expect("flags").load.checked(declared)
@@ -299,9 +320,6 @@ mod tests {
         assert_eq!(load.compared, Compared::At(20));
         let failure = checked(&["--while=p99_ms < 2 * baseline", "--baseline-at=900"], &none);
         assert!(failure.expect_err("outside").message.contains("--baseline-at 900"));
-        assert_eq!(
-            checked(&["--while=p99_ms <"], &none).expect_err("unread").kind,
-            crate::failure::FailureKind::Usage
-        );
+        assert_eq!(checked(&["--while=p99_ms <"], &none).expect_err("unread").kind, FailureKind::Usage);
     }
 }

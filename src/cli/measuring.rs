@@ -22,10 +22,10 @@ const ALLOW_SHORT: &str = "PERF_ALLOW_SHORT";
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct MeasuringArgs {
-    /// Seconds that the samples must sum to (default: 60; fewer need --approve-short)
+    /// Seconds that the samples must sum to (default: 60, a probe of a load 30; fewer need --approve-short)
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub duration: Option<Duration>,
-    /// Approve fewer than 60 seconds; the reason is stored with the result
+    /// Approve fewer seconds than that; the reason is stored with the result
     #[arg(long, value_name = "WHY")]
     pub approve_short: Option<String>,
     /// Approve several benches in one baseline; the reason is stored with the result
@@ -46,7 +46,7 @@ pub struct MeasuringArgs {
     /// Declare unit and direction of a metric, as in `mean_ms:ms:lower` (repeatable)
     #[arg(long = "metric", value_name = "NAME:UNIT:lower|higher", value_parser = parse_declaration)]
     pub metrics: Vec<(String, MetricSpec)>,
-    /// End a process that runs longer than this (default: ten times what is expected)
+    /// End a process that runs longer than this (default: ten times what is expected, a probe of a load twice)
     #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
     pub timeout: Option<Duration>,
     /// Fail at once when another benchmark holds the machine

@@ -16,8 +16,8 @@ pub struct Asked<'a> {
     pub command: (&'static str, Option<Phase>),
     /// The id that was given, perhaps with wildcards.
     pub filter: Option<&'a str>,
-    /// Whether more than one was approved.
-    pub expanded: bool,
+    /// Whether more than one was approved; `None` for what is never done with several at once.
+    pub expanded: Option<bool>,
     /// What one takes.
     pub each: Duration,
     /// The arguments that a command printed for the user must repeat to mean the same.
@@ -26,7 +26,7 @@ pub struct Asked<'a> {
 
 /// The refusal of more benchmarks than one, with the command for each of them.
 pub fn refusal(benchmarks: &[&Benchmark], asked: &Asked<'_>) -> Option<Reply> {
-    if benchmarks.len() == 1 || asked.expanded {
+    if benchmarks.len() == 1 || asked.expanded == Some(true) {
         return None;
     }
     let (name, phase) = asked.command;
@@ -37,10 +37,13 @@ pub fn refusal(benchmarks: &[&Benchmark], asked: &Asked<'_>) -> Option<Reply> {
             .hint("choose one with --filter ID"),
         Some(filter) => Rule::NarrowFirst
             .refuses(format!("{} benchmarks at once: {filter}", benchmarks.len()))
-            .hint(format!(
-                "choose one, or approve all (about {} min) with --expand \"why\"",
-                (all / 60.0).ceil()
-            )),
+            .hint(match asked.expanded {
+                Some(_) => format!(
+                    "choose one, or approve all (about {} min) with --expand \"why\"",
+                    (all / 60.0).ceil()
+                ),
+                None => "choose one with --filter ID".to_owned(),
+            }),
     };
     let mut reply = Reply::failed(name, phase, failure);
     reply.text = listing::commands(benchmarks.iter().map(|benchmark| command(benchmark)), asked.each);

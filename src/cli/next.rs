@@ -3,6 +3,7 @@
 use super::arguments::Global;
 use super::asked::BenchArgs;
 use super::baseline;
+use super::bisect_load;
 use super::consolidate;
 use super::emit::Printer;
 use super::investigating::{self, InvestigationArgs};
@@ -12,6 +13,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::investigation::advance::{Noted, Standing};
 use crate::investigation::dossier::{self, Asked};
 use crate::investigation::gate;
+use crate::investigation::needs::has_load;
 use crate::model::event::Listener;
 use crate::model::investigation::Investigation;
 use crate::model::outcome::{NextStep, Phase, Status};
@@ -70,6 +72,11 @@ pub fn run(
             let investigation = InvestigationArgs { skip_phase: Vec::new(), phase: None, ..given.clone() };
             let bench = args.bench.clone();
             baseline::run(&baseline::Args::within(bench, investigation), global, interrupt, printer)
+        }
+        Phase::BreakingPoint if has_load(now) => {
+            let investigation = InvestigationArgs { skip_phase: Vec::new(), phase: None, ..given.clone() };
+            let args = bisect_load::Args::within(args.bench.clone(), investigation)?;
+            bisect_load::run(&args, global, interrupt, printer)
         }
         Phase::Consolidation => {
             let investigation = InvestigationArgs { skip_phase: Vec::new(), phase: None, ..given.clone() };

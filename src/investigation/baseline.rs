@@ -80,6 +80,17 @@ impl Tree {
         }
     }
 
+    /// What became of rule 6 with it; without one nobody asked.
+    pub(super) fn check(tree: Option<&Self>) -> RuleCheck {
+        let rule = Rule::CleanBaseline;
+        match tree {
+            Some(Self::Dirty { waiver, .. }) => rule.waived(waiver),
+            Some(tree @ Self::Clean(_)) => rule.pass(format!("sources are {}", tree.describe())),
+            Some(Self::NoRepository) => rule.not_applicable("there is no git repository to prove it by"),
+            None => rule.not_applicable("no investigation asked for it"),
+        }
+    }
+
     pub(super) fn waiver(&self) -> Option<&Waiver> {
         match self {
             Self::Dirty { waiver, .. } => Some(waiver),
@@ -193,12 +204,7 @@ fn rules(measured: &Measured) -> Vec<RuleCheck> {
                 Some(waiver) => rule.waived(waiver),
                 None => rule.pass(format!("measured again {}", units::count(reruns, "time"))),
             },
-            Rule::CleanBaseline => match &measured.tree {
-                Some(Tree::Dirty { waiver, .. }) => rule.waived(waiver),
-                Some(tree @ Tree::Clean(_)) => rule.pass(format!("sources are {}", tree.describe())),
-                Some(Tree::NoRepository) => rule.not_applicable("there is no git repository to prove it by"),
-                None => rule.not_applicable("no investigation asked for it"),
-            },
+            Rule::CleanBaseline => Tree::check(measured.tree.as_ref()),
             Rule::MinimalResources => rule.pass("output bounded, traces below the target folder only"),
             Rule::HistoryFirst => rule.not_applicable("nothing is explained or changed yet"),
             Rule::ClearTerms => rule.pass("each value has its unit, each view its definition"),

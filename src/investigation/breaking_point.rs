@@ -150,7 +150,7 @@ fn delta(found: &BreakingPoint) -> String {
         (SearchStatus::Budget, Some(interval)) => {
             format!("breaks from {} to {}", interval.low, interval.high)
         }
-        (status, _) if status.is_answer() => format!("breaks at {}", number(&found.smallest_failing)),
+        _ if found.is_answer() => format!("breaks at {}", number(&found.smallest_failing)),
         (status, _) => status.name().replace('_', " "),
     }
 }
@@ -158,29 +158,30 @@ fn delta(found: &BreakingPoint) -> String {
 /// What became of each rule. Those that can be broken here have refused before, or were waived.
 fn rules(searched: &Searched) -> Vec<RuleCheck> {
     let each = searched.probe.measured().as_secs_f64();
+    let has = |purpose| searched.probes.iter().any(|probe| probe.purpose == purpose && probe.counts);
     Rule::ALL
         .map(|rule| match rule {
             Rule::Sequential => rule.pass("the lock of the machine was held, and one probe ran at a time"),
             Rule::SixtySeconds => match searched.probe.waiver() {
                 Some(waiver) => rule.waived(waiver),
-                None => rule.pass(format!(
+                None if has(Purpose::Finish) => rule.pass(format!(
                     "{} s for each probe, {} s for the run behind them",
                     units::plain(each),
                     units::plain(searched.probe.of_finish().as_secs_f64())
                 )),
+                None => rule.pass(format!("{} s for each probe", units::plain(each))),
             },
             Rule::OneChange => rule.not_applicable("nothing was changed but the load"),
             Rule::NarrowFirst => match &searched.expanded {
                 Some(waiver) => rule.waived(waiver),
                 None => rule.pass(format!("one benchmark: {}", searched.bench.id)),
             },
-            Rule::Verify => rule.pass("both ends of the interval were probed again, contradictions too"),
-            Rule::CleanBaseline => match &searched.tree {
-                Some(Tree::Dirty { waiver, .. }) => rule.waived(waiver),
-                Some(tree @ Tree::Clean(_)) => rule.pass(format!("sources are {}", tree.describe())),
-                Some(Tree::NoRepository) => rule.not_applicable("there is no git repository to prove it by"),
-                None => rule.not_applicable("no investigation asked for it"),
-            },
+            Rule::Verify if has(Purpose::Low) && has(Purpose::High) => {
+                rule.pass("both ends of the interval were probed again, contradictions too")
+            }
+            Rule::Verify if has(Purpose::Top) => rule.pass("the largest load was probed twice"),
+            Rule::Verify => rule.not_applicable("no interval is claimed to be narrow enough"),
+            Rule::CleanBaseline => Tree::check(searched.tree.as_ref()),
             Rule::MinimalResources => rule.pass("output bounded, traces below the target folder only"),
             Rule::HistoryFirst => rule.not_applicable("nothing is explained or changed yet"),
             Rule::ClearTerms => rule.pass("what has to hold is a condition, checked against units before"),
@@ -237,6 +238,7 @@ mod tests {
                 probe(117, Purpose::Low, ProbeOutcome::Pass),
                 probe(122, Purpose::High, ProbeOutcome::InfraError),
                 probe(122, Purpose::High, ProbeOutcome::Fail),
+                probe(117, Purpose::Finish, ProbeOutcome::Pass),
             ],
             probe: RunDuration::probe(None, None).expect("thirty seconds"),
             expanded: None,

@@ -60,6 +60,11 @@ pub fn needs(phase: Phase) -> Needs {
     }
 }
 
+/// Whether the loads of the benchmark are declared, so that its breaking point can be searched without a question.
+pub fn has_load(investigation: &Investigation) -> bool {
+    investigation.benchmark.as_ref().is_some_and(|benchmark| benchmark.load.is_some())
+}
+
 /// What comes next in an investigation: the command of the next phase, or what it lacks.
 pub fn next(investigation: &Investigation, repeated: &[String]) -> NextStep {
     let command = |words: &[&str]| {
@@ -77,8 +82,7 @@ pub fn next(investigation: &Investigation, repeated: &[String]) -> NextStep {
         let why = format!("as recommended: {}", found.why);
         return command(&["decide", found.verdict.name(), "--rationale", &why]);
     }
-    let has_load = || investigation.benchmark.as_ref().is_some_and(|benchmark| benchmark.load.is_some());
-    if phase == Phase::BreakingPoint && !has_load() {
+    if phase == Phase::BreakingPoint && !has_load(investigation) {
         return NextStep::Question(
             "under which load does it break? cargo perf bisect-load --while 'CONDITION' --param-max N searches it; \
              or has it none? cargo perf next --skip-phase 'breaking-point=why'"

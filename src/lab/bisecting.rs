@@ -117,7 +117,7 @@ impl Lab<'_> {
             let name = format!("baseline-{number}");
             let attempt = self.probe(&probing, &value, order.probe.measured(), &name)?;
             let text = format!("baseline {number} of {BASELINE_PROBES} at {value}");
-            if attempt.metrics.is_empty() {
+            if attempt.classified.outcome != ProbeOutcome::Pass || attempt.metrics.is_empty() {
                 return Err(Failure::benchmark(format!("{text}: {}", attempt.classified.reason))
                     .hint("choose a load at which it works with --baseline-at"));
             }
@@ -280,8 +280,8 @@ impl Outside for Hands<'_, '_, '_> {
         });
     }
 
-    fn is_time_up(&self) -> bool {
-        let next = self.order.probe.measured();
+    fn is_time_up(&self, purpose: Purpose) -> bool {
+        let next = self.length(purpose);
         self.order.most_time.is_some_and(|most| self.started.elapsed() + next > most)
     }
 }
@@ -289,12 +289,13 @@ impl Outside for Hands<'_, '_, '_> {
 /// The edge with all that it may be if the limit lies as far off as its noise allows.
 fn widened(edge: Edge, search: &Search, noise: Option<f64>) -> Edge {
     let Some(noise) = noise.filter(|noise| *noise > 0.0) else { return edge };
-    let others = [-SIGMAS * noise, SIGMAS * noise].map(|further| search.edge_for_limit(further));
-    others.into_iter().flatten().fold(edge, |edge, other| Edge {
-        low: edge.low.min(other.low),
-        high: edge.high.max(other.high),
+    let [nearer, further] = [-SIGMAS * noise, SIGMAS * noise].map(|further| search.edge_for_limit(further));
+    Edge {
+        low: nearer.map_or(edge.low, |nearer| edge.low.min(nearer.low)),
+        // Where nothing fails any more, it may not break in this range at all.
+        high: further.map_or(search.top() + 1, |further| edge.high.max(further.high)),
         ..edge
-    })
+    }
 }
 
 /// What was found, in loads as the benchmark is told them.
@@ -312,13 +313,15 @@ fn found(order: &Bisecting<'_>, searching: &Searching<'_>, ended: Ended) -> Resu
             open: open(edge.high),
         })
     });
+    // The rest have an interval at most, and nothing below it was tried for the sake of the answer.
+    let said = edge.filter(|_| matches!(ended.status, SearchStatus::Found | SearchStatus::NonMonotone));
     Ok(BreakingPoint {
         status: ended.status,
         reason: ended.reason,
         condition: order.probing.terms.condition.map(ToString::to_string),
-        smallest_failing: edge.map(|edge| stored(edge.smallest_failing)).transpose()?,
+        smallest_failing: said.map(|edge| stored(edge.smallest_failing)).transpose()?,
         interval: interval.transpose()?,
-        safe: edge.map(|edge| stored(edge.safe())).transpose()?,
+        safe: said.map(|edge| stored(edge.safe())).transpose()?,
         passes: answer.passes.map(stored).transpose()?,
         recovers: answer.recovery.or(answer.island.and(answer.passes)).map(stored).transpose()?,
         confidence: order.settings.confidence,

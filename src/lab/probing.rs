@@ -29,8 +29,8 @@ const PATIENCE: u32 = 2;
 const START: Duration = Duration::from_secs(10);
 /// A probe of a bench warms up for this share of what it measures.
 const WARM_UP_SHARE: u32 = 10;
-/// Samples of a probe of a bench.
-const SAMPLES: u32 = 100;
+/// Samples of a probe of a bench: as few as harnesses take, because each holds one iteration at least.
+const SAMPLES: u32 = 10;
 /// Output of one probe that may go to disk.
 const LOG_LIMIT: u64 = 16 << 20;
 

@@ -8,7 +8,9 @@ use crate::failure::Failure;
 use crate::model::bench::BenchName;
 use crate::model::environment::{Identity, Machine};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What was asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,8 +18,9 @@ pub struct LoadQuestion {
     program: AskedProgram,
     load: AskedLoad,
     judging: AskedJudging,
-    /// The values that the condition compares with.
+    /// The values that the condition compares with, and where they come from.
     pub baseline: Reference,
+    origin: String,
     sources: Option<String>,
     place: AskedPlace,
 }
@@ -27,7 +30,11 @@ pub struct LoadQuestion {
 struct AskedProgram {
     bench: BenchName,
     command: Option<Vec<String>>,
+    directory: Option<PathBuf>,
+    warm_up: Option<Duration>,
     sha256: Option<String>,
+    /// The units in which its metrics are read.
+    units: BTreeMap<String, Option<String>>,
 }
 
 /// The loads, and how long each is probed.
@@ -65,18 +72,28 @@ impl LoadQuestion {
     /// What `order` asks of `sources`, on a machine.
     pub fn of(
         order: &Bisecting<'_>,
-        root: &Path,
+        (root, origin): (&Path, &str),
         sources: Option<String>,
         (identity, machine): (Identity, Machine),
     ) -> Self {
         let Bisecting { probing, parameter, settings, probe, .. } = *order;
         let terms = probing.terms;
-        let (command, sha256) = match &probing.entry.program {
-            Program::Bench(prepared) => (None, Some(prepared.sha256.clone())),
-            Program::External(external) => (Some(external.argv.clone()), external_sha256(external)),
+        let external = probing.entry.as_external();
+        let sha256 = match &probing.entry.program {
+            Program::Bench(prepared) => Some(prepared.sha256.clone()),
+            Program::External(external) => external_sha256(external),
+        };
+        let units = terms.declared.iter().map(|(name, spec)| (name.clone(), spec.unit.clone()));
+        let program = AskedProgram {
+            bench: probing.entry.benchmark.name.clone(),
+            command: external.map(|external| external.argv.clone()),
+            directory: external.map(|external| external.directory.clone()),
+            warm_up: external.and_then(|external| external.warm_up),
+            sha256,
+            units: units.collect(),
         };
         Self {
-            program: AskedProgram { bench: probing.entry.benchmark.name.clone(), command, sha256 },
+            program,
             load: AskedLoad {
                 variable: probing.variable.map(str::to_owned),
                 values: [parameter.min, parameter.max, parameter.min + 1].map(|load| parameter.text(load)),
@@ -94,6 +111,7 @@ impl LoadQuestion {
                 sentinels: settings.sentinels,
             },
             baseline: Reference { values: terms.baseline.clone(), noise: order.baseline_noise },
+            origin: origin.to_owned(),
             sources,
             place: AskedPlace { root: root.to_path_buf(), identity, machine },
         }
@@ -112,7 +130,7 @@ impl LoadQuestion {
             (self.judging.condition == kept.judging.condition, "another condition"),
             (self.load == kept.load, "other loads, or another length"),
             (self.judging == kept.judging, "another certainty"),
-            (self.baseline == kept.baseline, "another baseline"),
+            (self.origin == kept.origin && self.baseline == kept.baseline, "another baseline"),
             (self.sources == kept.sources, "other sources"),
             (self.place == kept.place, "another machine"),
         ];

@@ -59,8 +59,8 @@ pub trait Outside {
     /// Hears what is known after a probe that counts.
     fn learned(&mut self, answer: &Answer);
 
-    /// Whether the time for all probes is used up.
-    fn is_time_up(&self) -> bool;
+    /// Whether a probe for this purpose would take more than the time for all of them.
+    fn is_time_up(&self, purpose: Purpose) -> bool;
 }
 
 /// A search with everything that was attempted.
@@ -109,7 +109,7 @@ impl<'a> Searching<'a> {
                 Step::Done(status) => return Ok(Ended { status, reason: None }),
                 Step::Probe { load, purpose } => (load, purpose),
             };
-            if outside.is_time_up() {
+            if outside.is_time_up(purpose) {
                 let reason = Some("the time is used up".to_owned());
                 return Ok(Ended { status: SearchStatus::Budget, reason });
             }
@@ -126,13 +126,11 @@ impl<'a> Searching<'a> {
         purpose: Purpose,
         outside: &mut dyn Outside,
     ) -> Result<Option<String>, Failure> {
-        // Those before an interruption were made, and are not made again.
+        // Those before an interruption were made, and are not made again; but whoever goes on with what could not be
+        // made has mended something.
         let before = self.records.iter().rev().take_while(|record| !record.counts).count();
-        let mut number = u32::try_from(before).unwrap_or(u32::MAX);
+        let mut number = u32::try_from(before).unwrap_or(u32::MAX) % MOST_ATTEMPTS;
         loop {
-            if number >= MOST_ATTEMPTS {
-                return Ok(self.records.last().map(|record| record.reason.clone()));
-            }
             if number > 0 {
                 outside.pause(FIRST_PAUSE * 2_u32.pow(number - 1))?;
             }
@@ -147,7 +145,11 @@ impl<'a> Searching<'a> {
             let record = self.record(load, purpose, number, counts, attempt)?;
             outside.keep(&record)?;
             let probe = counting(&record);
+            let reason = record.reason.clone();
             self.records.push(record);
+            if probe.is_none() && number >= MOST_ATTEMPTS {
+                return Ok(Some(reason));
+            }
             if let Some(probe) = probe {
                 self.search.learn(probe);
                 outside.learned(&self.search.answer());
@@ -259,7 +261,7 @@ mod tests {
 
         fn learned(&mut self, _answer: &Answer) {}
 
-        fn is_time_up(&self) -> bool {
+        fn is_time_up(&self, _purpose: Purpose) -> bool {
             self.attempts >= self.most
         }
     }
@@ -291,6 +293,16 @@ mod tests {
         let ended = searched(&mut service, Vec::new()).expect("ended");
         assert_eq!(ended, Ended { status: SearchStatus::InfraError, reason: Some("infra_error".to_owned()) });
         assert_eq!(service.pauses, [2, 4]);
+    }
+
+    #[test]
+    fn what_was_mended_is_attempted_anew() {
+        let mut broken = Service::new(|_, load| (load > 50).then_some((ProbeOutcome::InfraError, false)));
+        assert_eq!(searched(&mut broken, Vec::new()).expect("ended").status, SearchStatus::InfraError);
+        let records = broken.kept.iter().map(|line| serde_json::from_str(line).expect("a record"));
+        let mut mended = Service::new(|_, _| None);
+        assert_eq!(searched(&mut mended, records.collect()).expect("ended").status, SearchStatus::Found);
+        assert!(mended.pauses.is_empty(), "nothing is waited for");
     }
 
     #[test]

@@ -88,10 +88,14 @@ impl SearchStatus {
     }
 }
 
-impl SearchStatus {
+impl BreakingPoint {
     /// Whether it says where it breaks, or up to where it does not: then the phase is done.
-    pub fn is_answer(self) -> bool {
-        matches!(self, Self::Found | Self::Budget | Self::MaxPasses | Self::NonMonotone)
+    pub fn is_answer(&self) -> bool {
+        match self.status {
+            SearchStatus::Found | SearchStatus::MaxPasses | SearchStatus::NonMonotone => true,
+            SearchStatus::Budget => self.interval.is_some(),
+            _ => false,
+        }
     }
 }
 

@@ -105,7 +105,12 @@ pub fn answer(found: &BreakingPoint) -> String {
                     units::count(usize::try_from(needs).unwrap_or(usize::MAX), "probe")
                 )
             });
-            because(format!("not found yet; so far it lies in {interval}{}", needs.unwrap_or_default()))
+            let passes = found.passes.as_ref().filter(|_| found.interval.is_none());
+            let lies = match passes {
+                Some(passes) => format!("nothing has failed up to {passes}"),
+                None => format!("so far it lies in {interval}"),
+            };
+            because(format!("not found yet; {lies}{}", needs.unwrap_or_default()))
         }
         SearchStatus::MinFails => "already the smallest load fails".to_owned(),
         SearchStatus::MaxPasses => {
