@@ -99,3 +99,11 @@ fn a_load_that_is_none_says_so() {
         assert_eq!(load.run(Duration::ZERO, WINDOW, none).unwrap_err(), said);
     }
 }
+
+#[test]
+fn an_open_loop_knows_how_much_it_can_send() {
+    // Far from what any machine sends that runs tests, in both directions.
+    let most = Load::open(10.0).honest_rate().unwrap().expect("a rate");
+    assert!((500.0..TOO_FAST).contains(&most), "{most}");
+    assert_eq!(Load::closed(4).honest_rate().unwrap(), None);
+}

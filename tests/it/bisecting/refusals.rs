@@ -71,6 +71,7 @@ fn c14_variables_that_decide_how_programs_run_hold_no_load() {
 fn flags_that_a_search_sets_itself_are_refused() {
     let sandbox = Sandbox::of("load-cases");
     let search = |flag: &str| sandbox.perf(["bisect-load", "--filter=service", flag]);
+    search("--timeout=20").fails(2, "a timeout of 20 s would end the run behind the search", "--timeout");
     search("--runs=5").fails(2, "--runs means nothing to a search", "--duration");
     search("--param-value=5").fails(2, "--param-value means nothing to a search", "--param-min");
     search("--baseline=v1").fails(2, "the condition compares with no baseline", "--while");

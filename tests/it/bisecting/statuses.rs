@@ -62,7 +62,7 @@ fn s18_where_a_value_reaches_its_limit_is_found() {
     let text = sandbox.search(&["breaks", "120"]).args([WHILE]).succeeds();
     assert!(text.stdout.contains("breaks at 1") && text.stdout.contains('│'), "{text:#?}");
     assert!(
-        text.stderr.contains("plan: at most 40 probes") && text.stderr.contains("probe 1 at 1"),
+        text.stderr.contains("plan: up to 40 probes") && text.stderr.contains("probe 1 at 1"),
         "{text:#?}"
     );
     // The fixture's own terms say the same in perf.toml.
