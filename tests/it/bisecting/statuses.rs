@@ -186,7 +186,7 @@ fn a_machine_that_has_changed_says_nothing() {
 fn hangs_and_kills_are_fails() {
     let _machine = machine();
     let sandbox = Sandbox::of("load-cases");
-    let flags = ["--param-max=64", "--timeout=0.5"];
+    let flags = ["--param-max=64", "--timeout=1.5"];
     let answer = ends(&sandbox, &["hangs", "30"], &flags, (0, "found"));
     expect_edge(&answer, 30.0);
     let fail = counting(&answer).into_iter().find(|probe| probe["ok"] == false).expect("a fail");
