@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Columns on each side of the limit.
 const COLUMNS: i32 = 24;
-/// The logarithm of a ratio that is drawn in the last column: four times the limit.
+/// The logarithm of a ratio that is drawn at the edge: four times the limit, or a quarter of it.
 const REACH: f64 = 1.386_294_361_119_890_6;
 /// The limit, a passing and a failing probe, and several of both at one place.
 const LIMIT: char = '│';
@@ -169,11 +169,17 @@ fn plot(probes: &[&ProbeRecord]) -> String {
 
 /// Where a probe is drawn; never on the limit, which would hide the side that it is on.
 fn column(probe: &ProbeRecord) -> i32 {
-    let side = if probe.outcome == ProbeOutcome::Pass { -1 } else { 1 };
-    let Some(excess) = probe.excess else { return side * COLUMNS / 2 };
-    #[expect(clippy::cast_possible_truncation, reason = "clamped to the columns")]
-    let distance = (excess.abs() / REACH * f64::from(COLUMNS)).round().clamp(1.0, f64::from(COLUMNS)) as i32;
-    side * distance
+    let share = share_of_reach(probe);
+    #[expect(clippy::cast_possible_truncation, reason = "at most as many as there are columns")]
+    let distance = (share.abs() * f64::from(COLUMNS)).round().max(1.0) as i32;
+    if share < 0.0 { -distance } else { distance }
+}
+
+/// How far a probe was from the limit, as a share of what is drawn: from -1 within to 1 beyond. Without a value only
+/// the side counts, and it is half of that.
+pub fn share_of_reach(probe: &ProbeRecord) -> f64 {
+    let side = if probe.outcome == ProbeOutcome::Pass { -1.0 } else { 1.0 };
+    side * probe.excess.map_or(0.5, |excess| (excess.abs() / REACH).min(1.0))
 }
 
 #[cfg(test)]

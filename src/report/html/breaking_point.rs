@@ -4,7 +4,7 @@ use super::escaped;
 use crate::model::investigation::Investigation;
 use crate::model::search::{AnyBreakingPoint, AnyProbe, BreakingPoint, ProbeOutcome, ProbeRecord};
 use crate::model::units;
-use crate::report::search::answer;
+use crate::report::search::{answer, share_of_reach};
 use serde_json::Number;
 use std::fmt::Write;
 
@@ -14,8 +14,6 @@ const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 76.0;
 const RIGHT: f64 = 20.0;
 const AXIS: f64 = 24.0;
-/// The logarithm of a ratio that is drawn at the edge: four times the limit, or a quarter of it.
-const REACH: f64 = 1.386_294_361_119_890_6;
 /// Marks on the axis of loads.
 const TICKS: usize = 5;
 
@@ -90,10 +88,10 @@ fn chart(found: &BreakingPoint, probes: &[&ProbeRecord]) -> String {
     svg
 }
 
-/// How far from the limit, from -1 to 1; never on it, which would hide the side. Without a value only the side counts.
+/// How far from the limit, from -1 to 1; never on it, which would hide the side.
 fn share(probe: &ProbeRecord) -> f64 {
-    let side = if probe.outcome == ProbeOutcome::Pass { -1.0 } else { 1.0 };
-    side * probe.excess.map_or(0.5, |excess| (excess.abs() / REACH).clamp(0.05, 1.0))
+    let share = share_of_reach(probe);
+    share.abs().max(0.05).copysign(share)
 }
 
 fn axis(svg: &mut String, (low, high): (f64, f64), top: f64, x: impl Fn(f64) -> f64) {
