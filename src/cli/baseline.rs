@@ -15,7 +15,7 @@ use crate::bench::discover::Workspace;
 use crate::bench::selection::Selection;
 use crate::failure::{Failure, FailureKind};
 use crate::git;
-use crate::investigation::advance::{Applied, Standing, advance};
+use crate::investigation::advance::{Applied, advance};
 use crate::investigation::baseline::{self as phase, Measured};
 use crate::lab::catalogue::Entry;
 use crate::lab::facts::Checkout;
@@ -225,13 +225,7 @@ impl Job<'_> {
             ("baseline", self.entries[0]),
             measuring.patience,
         )?;
-        let standing = match &self.request.within {
-            Some(within) => {
-                within.found.make_current(&self.session.layout)?;
-                Standing::Within(within.investigation().id.clone())
-            }
-            None => Standing::Alone,
-        };
+        let standing = Within::standing(self.request.within.as_ref(), self.session)?;
         let measured = self.measure(lab, &place, workspace, head)?;
         let previous = baselines::load(&self.session.layout, self.label).ok();
         let approvals = phase::approvals(&measured);

@@ -17,7 +17,7 @@ use crate::condition::Condition;
 use crate::failure::{Failure, FailureKind};
 use crate::git;
 use crate::git::clean::sources;
-use crate::investigation::advance::{Applied, Standing, advance};
+use crate::investigation::advance::{Applied, advance};
 use crate::investigation::breaking_point::{self as phase, Searched};
 use crate::lab::bisecting::{Bisected, Bisecting, Reference, noise_of_mean};
 use crate::lab::catalogue::Entry;
@@ -44,7 +44,7 @@ use crate::store::runs::Planned;
 use crate::store::{baselines, investigations};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::{clock, files};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,8 +93,7 @@ impl Args {
         let (mut bench, directory) = self.bench.meant(before, session)?;
         let probe = probe_length(&self.bench.measuring, &bench.measuring)?;
         // A search sets load and length itself, whatever the baseline was measured with.
-        let set_here = (&mut bench.measuring.duration, &mut bench.measuring.approve_short);
-        (*set_here.0, *set_here.1) = (None, None);
+        (bench.measuring.duration, bench.measuring.approve_short) = (None, None);
         (bench.measuring.runs, bench.measuring.aggregate, bench.measuring.param_value) = (None, None, None);
         let mut measuring = bench.measuring.checked(&session.config)?;
         measuring.demand.duration = probe.clone();
@@ -451,17 +450,11 @@ impl Job<'_> {
         let mut text = rendered::text(&found, &searched.probes);
         let _ = writeln!(text, "every probe is in {log}");
         let result = json!({"search": rendered::json(&found, &searched.probes), "log": log});
-        if let Some(failure) = failure_of(status, &rendered::answer(&found)) {
-            let mut reply = Reply::failed("bisect-load", Some(Phase::BreakingPoint), failure);
-            (reply.text, reply.result) = (text, result);
-            reply.findings = phase::findings(&Searched { file: log, ..searched });
-            return Ok(reply);
-        }
         if !found.is_answer() {
-            let mut reply = Reply::plain("bisect-load", text, result);
+            let mut reply = unanswered(status, &rendered::answer(&found));
+            (reply.text, reply.result) = (text, result);
             reply.phase = Some(Phase::BreakingPoint);
             reply.findings = phase::findings(&Searched { file: log, ..searched });
-            reply.end = End::Alarm(UNDECIDED);
             return Ok(reply);
         }
         let applied = self.apply(lab, place, searched)?;
@@ -476,13 +469,7 @@ impl Job<'_> {
     }
 
     fn apply(&self, lab: &mut Lab<'_>, place: &Workplace, searched: Searched) -> Result<Applied, Failure> {
-        let standing = match &self.request.within {
-            Some(within) => {
-                within.found.make_current(&self.session.layout)?;
-                Standing::Within(within.investigation().id.clone())
-            }
-            None => Standing::Alone,
-        };
+        let standing = Within::standing(self.request.within.as_ref(), self.session)?;
         let approvals = phase::approvals(&searched);
         let (args, interrupt) = (&self.args.investigation, lab.interrupt);
         let desk = investigating::desk(self.session, standing, args, approvals, &place.slot, interrupt);
@@ -490,8 +477,8 @@ impl Job<'_> {
     }
 }
 
-/// How a search that says nothing of the load ends.
-fn failure_of(status: SearchStatus, answer: &str) -> Option<Failure> {
+/// The end of a search that says nothing of the load.
+fn unanswered(status: SearchStatus, answer: &str) -> Reply {
     let (kind, hint) = match status {
         SearchStatus::MinFails => {
             (FailureKind::Blocked, "begin lower with --param-min, or look why it fails there")
@@ -503,9 +490,12 @@ fn failure_of(status: SearchStatus, answer: &str) -> Option<Failure> {
         SearchStatus::InfraError => {
             (FailureKind::Benchmark, "mend that, and go on behind the probes so far with --resume")
         }
-        _ => return None,
+        _ => {
+            let plain = Reply::plain("bisect-load", String::new(), Value::Null);
+            return Reply { end: End::Alarm(UNDECIDED), ..plain };
+        }
     };
-    Some(Failure::new(kind, answer).hint(hint))
+    Reply::failed("bisect-load", None, Failure::new(kind, answer).hint(hint))
 }
 
 fn with_resumption(failure: Failure) -> Failure {

@@ -6,6 +6,7 @@ use super::measuring::by_variable;
 use super::session::Session;
 use crate::failure::{Failure, FailureKind};
 use crate::git::clean::{CleanTree, Sources, sources};
+use crate::investigation::advance::Standing;
 use crate::investigation::baseline::Tree;
 use crate::investigation::{dossier, gate};
 use crate::lab::catalogue::Entry;
@@ -47,6 +48,16 @@ impl Within {
                 .hint("settle it with `cargo perf setup --resume`")
         })?;
         Ok(Some(Self { found, benchmark, before: None }))
+    }
+
+    /// Where the outcome belongs: to this investigation, which becomes the current one, or to none.
+    ///
+    /// # Errors
+    /// As [`dossier::Found::make_current`].
+    pub fn standing(within: Option<&Self>, session: &Session) -> Result<Standing, Failure> {
+        let Some(within) = within else { return Ok(Standing::Alone) };
+        within.found.make_current(&session.layout)?;
+        Ok(Standing::Within(within.investigation().id.clone()))
     }
 
     /// The investigation.

@@ -8,7 +8,7 @@ use crate::model::environment::Environment;
 use crate::model::format::CURRENT;
 use crate::model::investigation::Effect;
 use crate::model::label::VersionLabel;
-use crate::model::metric::{MetricName, MetricValues};
+use crate::model::metric::MetricValues;
 use crate::model::outcome::{Finding, MOST_FINDINGS, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
 use crate::model::record::{Approval, Approved};
 use crate::model::rules::{Rule, RuleCheck};
@@ -265,8 +265,7 @@ fn results(series: &BenchSeries) -> MetricValues {
         }
     }
     for metric in &series.metrics {
-        let name = MetricName { scenario: metric.scenario.clone(), name: metric.name.clone() };
-        results.set(&name, metric.value);
+        results.set(&metric.full_name(), metric.value);
     }
     results
 }

@@ -9,7 +9,7 @@ use super::observe::Watch;
 use super::prepared::Prepared;
 use super::program::Job;
 use super::searching::Attempt;
-use super::series::{Series, low};
+use super::series::{Series, views_of};
 use crate::bench::contract::RunMode;
 use crate::bench::reading::ForkRequest;
 use crate::condition::Condition;
@@ -180,9 +180,8 @@ impl Lab<'_> {
         let mut series = Series::new(probing.entry, &probing.demand.duration);
         series.take(&result, order.request)?;
         let mut metrics = result.metrics.unwrap_or_default();
-        let fork = series.forks.last();
-        let views = [("cost", fork.and_then(low)), ("felt", fork.and_then(|fork| fork.median))];
-        metrics.flat.extend(views.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        let views = series.forks.iter().flat_map(views_of);
+        metrics.flat.extend(views.map(|(name, value)| (name.to_owned(), value)));
         let measured_s = behind_warm_up.max(series.measured_s());
         Ok(Probed { exit, ended_by_us, measured_s, metrics: Ok(metrics), left_out: BTreeMap::new() })
     }

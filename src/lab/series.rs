@@ -343,6 +343,11 @@ pub fn low(fork: &Fork) -> Option<f64> {
     fork.min.or(fork.median)
 }
 
+/// The two views of one fork, as far as it has them, named as conditions name them.
+pub fn views_of(fork: &Fork) -> impl Iterator<Item = (&'static str, f64)> {
+    [("cost", low(fork)), ("felt", fork.median)].into_iter().filter_map(|(name, value)| Some((name, value?)))
+}
+
 fn observed(fork: &Fork) -> Observed {
     let cpus = std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
     Observed {

@@ -8,7 +8,7 @@ use super::metrics::{declared, expect_declared};
 use super::observe::Watch;
 use super::prepared::Prepared;
 use super::program::external_sha256;
-use super::series::{Series, low};
+use super::series::{Series, views_of};
 use crate::bench::reading::ForkRequest;
 use crate::failure::Failure;
 use crate::model::bench::HarnessKind;
@@ -99,9 +99,8 @@ fn views(
     let mut series = Series::new(entry, &demand.duration);
     series.take(result, request)?;
     let unit = result.reading.as_ref().map_or("ns", |reading| reading.unit.as_str());
-    let fork = series.forks.last();
-    let views = [("cost", fork.and_then(low)), ("felt", fork.and_then(|fork| fork.median))];
-    Ok(views.into_iter().filter_map(|(name, value)| Some((view(name, unit), value?))).collect())
+    let views = series.forks.iter().flat_map(views_of);
+    Ok(views.map(|(name, value)| (view(name, unit), value)).collect())
 }
 
 /// A fork that was ended when it announced how long it takes has told that alone.
