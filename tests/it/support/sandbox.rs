@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The approval that a test gives which is not about noise: the machine may be as loud as it likes.
@@ -198,10 +199,20 @@ pub fn cache() -> PathBuf {
     pool().join("cache")
 }
 
-fn pool() -> PathBuf {
-    let mine = format!("{}-{}", rustix::process::getuid().as_raw(), target_folder().display());
-    let hash = Sha256::new().update(mine.as_bytes()).finish_hex();
-    std::env::temp_dir().join(format!("cargo-perf-tests-{}", &hash[..8]))
+/// What sandboxes depend on is compiled in a third of the time when nobody optimises it, and is not what is
+/// measured in them.
+const QUICKLY: &str = "[profile.release.package.\"*\"]\nopt-level = 0\n";
+
+fn pool() -> &'static Path {
+    static POOL: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mine = format!("{}-{}", rustix::process::getuid().as_raw(), target_folder().display());
+        let hash = Sha256::new().update(mine.as_bytes()).finish_hex();
+        let pool = std::env::temp_dir().join(format!("cargo-perf-tests-{}", &hash[..8]));
+        fs::create_dir_all(pool.join(".cargo")).expect("the folder can be made");
+        fs::write(pool.join(".cargo/config.toml"), QUICKLY).expect("the file can be written");
+        pool
+    });
+    &POOL
 }
 
 fn empty(folder: &Path) {
