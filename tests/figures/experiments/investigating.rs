@@ -42,6 +42,9 @@ pub struct Said {
 
 impl<'a> Investigating<'a> {
     /// A repository with the kernels, set up and with a baseline.
+    ///
+    /// # Errors
+    /// What a command said, or that the folder cannot be made; see [`is_noise`].
     pub fn begin(kernel: &'static str, setting: &'a Setting, seed: u64) -> Result<Self, Failure> {
         let folder = setting.scratch.path().join("experiments").join(format!("{kernel}-{seed}"));
         copy(&fixture(FIXTURE), &folder)?;
@@ -112,6 +115,11 @@ impl<'a> Investigating<'a> {
         command.current_dir(&self.folder).args(words).arg("--json");
         answered(command, &self.setting.interrupt)
     }
+}
+
+/// Whether a baseline was refused since the machine is too noisy for one.
+pub fn is_noise(failure: &Failure) -> bool {
+    failure.message.contains("each time it disagrees with itself")
 }
 
 fn said(answer: &Value, baselines_again: usize) -> Said {
