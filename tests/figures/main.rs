@@ -180,7 +180,7 @@ fn say_failure(what: &str, failure: &Failure) {
 /// Measures and publishes what was asked for; whether all of it could be measured.
 fn run() -> Result<bool, Failure> {
     let request = Request::parse(std::env::args().skip(1))?;
-    start::build_fixtures_apart()?;
+    start::build_fixtures_apart(request.short.is_some())?;
     let setting = Setting::new(request.short)?;
     if let Some((kernel, condition)) = request.record {
         verdicts::record::record(&setting, kernel, condition)?;

@@ -51,17 +51,23 @@ pub fn fixture(name: &str) -> PathBuf {
     root().join("fixtures").join(name)
 }
 
-/// Replaces this process by itself with fixtures built in a folder of their own.
+/// Replaces this process by itself with fixtures built in a folder of their own; without optimising them where
+/// only the suite is tried, since criterion takes three times as long with it.
 ///
 /// Only the environment tells that to the cargo that the library starts, and a process cannot safely
 /// change its own. Returns when it has been done already, or cannot be done.
-pub fn build_fixtures_apart() -> Result<(), Failure> {
-    let wanted = target_directory().join("perf/figures-build");
+pub fn build_fixtures_apart(only_tried: bool) -> Result<(), Failure> {
+    let wanted =
+        target_directory().join(if only_tried { "perf/figures-tried" } else { "perf/figures-build" });
     if std::env::var_os(TARGET_VARIABLE).is_some_and(|given| *given == *wanted) {
         return Ok(());
     }
     let mut again = Command::new("/proc/self/exe");
-    let error = again.args(std::env::args_os().skip(1)).env(TARGET_VARIABLE, wanted).exec();
+    again.args(std::env::args_os().skip(1)).env(TARGET_VARIABLE, wanted);
+    if only_tried {
+        again.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
+    }
+    let error = again.exec();
     Err(Failure::environment(format!("the suite cannot start itself again: {error}")))
 }
 
