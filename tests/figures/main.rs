@@ -94,6 +94,7 @@ impl Setting {
 #[derive(Debug, Default)]
 struct Request {
     parts: Vec<&'static str>,
+    left_out: Vec<&'static str>,
     short: Option<Duration>,
     /// To be recorded instead of measuring anything.
     record: Option<(Kernel, Condition)>,
@@ -108,6 +109,7 @@ impl Request {
                 // Cargo adds it.
                 "--bench" => {}
                 "--seconds" => request.short = Some(short(args.next().as_deref())?),
+                "--without" => request.left_out.push(part(&args.next().unwrap_or_default())?),
                 "record" => {
                     let kernel = verdicts::kernels::kernel(&args.next().unwrap_or_default())?;
                     request.record = Some((kernel, condition(&args.next().unwrap_or_default())?));
@@ -119,15 +121,16 @@ impl Request {
     }
 
     fn wants(&self, name: &str) -> bool {
-        self.parts.is_empty() || self.parts.contains(&name)
+        (self.parts.is_empty() || self.parts.contains(&name)) && !self.left_out.contains(&name)
     }
 
     fn command(&self) -> String {
         let mut words = vec!["cargo bench --bench figures"];
-        if !self.parts.is_empty() {
+        if !(self.parts.is_empty() && self.left_out.is_empty()) {
             words.push("--");
-            words.extend(&self.parts);
         }
+        words.extend(&self.parts);
+        words.extend(self.left_out.iter().flat_map(|name| ["--without", name]));
         words.join(" ")
     }
 }
