@@ -50,8 +50,7 @@ impl Tried {
 pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     let each = setting.repetitions(EACH, 1);
     let classes = Class::ALL.len();
-    let seeds = if setting.is_short() { of_one_kernel()? } else { (1..=(each * classes) as u64).collect() };
-    let shorts = seeds.into_iter().map(|seed| (seed, Some(setting.measured(SHORT))));
+    let shorts = (1..=each * classes).map(|seed| (seed as u64, Some(setting.measured(SHORT))));
     // With as many seconds as without approval: nothing else is in them when only the suite itself is tried.
     let full = if setting.is_short() { 0 } else { classes };
     let fulls = (1..=full).map(|number| ((each * classes + number) as u64, None));
@@ -64,7 +63,7 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
             tried.push(Tried { planted, said });
             continue;
         }
-        say(&format!("experiments: seed {seed}, {} of {}", tried.len() + 1, each * classes + full));
+        say(&format!("experiments: seed {seed} of {}", each * classes + full));
         let open = match investigations.remove(planted.kernel) {
             Some(open) => Ok(open),
             None => match Investigating::begin(planted.kernel, setting, seed) {
@@ -93,21 +92,6 @@ pub fn measure(setting: &Setting) -> Result<Vec<Figure>, Failure> {
     }
     let full = tried.split_off(each * classes);
     Ok(vec![figure(&tried, &full)])
-}
-
-/// The first seed of each class whose kernel is that of seed 1: each kernel is built on both sides, for minutes.
-fn of_one_kernel() -> Result<Vec<u64>, Failure> {
-    let kernel = planted(1)?.kernel;
-    let mut seeds: Vec<(Class, u64)> = Vec::new();
-    let mut seed = 1;
-    while seeds.len() < Class::ALL.len() {
-        let next = planted(seed)?;
-        if next.kernel == kernel && seeds.iter().all(|(class, _)| *class != next.class) {
-            seeds.push((next.class, seed));
-        }
-        seed += 1;
-    }
-    Ok(seeds.into_iter().map(|(_, seed)| seed).collect())
 }
 
 fn told(said: &Result<Said, String>) -> String {
