@@ -83,7 +83,7 @@ fn answered(study: &Study, words: &[String]) -> Ended {
         "baseline" | "experiment" => &SHORT,
         _ => &SHORT[3..],
     };
-    let check: &[&str] = if words[0] == "experiment" { &["--check=cargo check -q -p tables"] } else { &[] };
+    let check: &[&str] = if words[0] == "experiment" { &["--check=cargo test -q -p tables"] } else { &[] };
     let ended = study.perf(words).args(short).args(check).env("API_TOKEN", SECRET).run();
     let code = ended.status.code();
     assert!(code == Some(0) || (words[0] == "next" && code == Some(6)), "{words:?}: {ended:#?}");
