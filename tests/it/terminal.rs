@@ -3,11 +3,11 @@
 use crate::support::sandbox::{NOISY, Sandbox};
 use crate::support::{machine, trials};
 use libtest_mimic::Trial;
+use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::process::Stdio;
 use std::thread::JoinHandle;
 
@@ -36,8 +36,11 @@ impl Terminal {
         grantpt(&control).expect("the terminal can be given away");
         unlockpt(&control).expect("the terminal can be used");
         let name = ptsname(&control, Vec::new()).expect("the terminal has a name");
-        let path = Path::new(name.to_str().expect("a path of text"));
-        let user = File::options().read(true).write(true).open(path).expect("the terminal can be opened");
+        // Opened like any file it would become the terminal of these tests when they lead a session, and end them
+        // when it closes.
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let user =
+            File::from(rustix::fs::open(&*name, flags, Mode::empty()).expect("the terminal can be opened"));
         let keys = File::from(control.try_clone().expect("another handle"));
         let reader = std::thread::spawn(move || read_all(File::from(control)));
         Self { user, keys, reader }
