@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks a stored baseline from outside: sums its raw samples without any code of this project.
+"""Checks a stored baseline from outside: that its raw samples, summed without any code of this project, are as many
+seconds as the rule asks for, behind ten of warm-up, and that nobody waived the rule.
 
 usage: check_baseline.py BASELINE.json SECONDS
 """
@@ -9,6 +10,8 @@ import itertools
 import json
 import pathlib
 import sys
+
+WARM_UP = 10
 
 
 def samples_of(bench, state):
@@ -25,6 +28,8 @@ def samples_of(bench, state):
 def main():
     path, required = pathlib.Path(sys.argv[1]), float(sys.argv[2])
     baseline = json.loads(path.read_text())
+    if baseline["duration"] != {"required_s": required, "waiver": None}:
+        sys.exit(f"{required} s without a waiver were expected, not {baseline['duration']}")
     for bench in baseline["benches"]:
         coded = samples_of(bench, path.parent.parent)
         nanoseconds = sum(sum(itertools.accumulate(fork["totals_delta"])) for fork in coded)
@@ -35,6 +40,8 @@ def main():
             sys.exit(f"{name}: less than {required} s were measured")
         if abs(nanoseconds / 1e9 - bench["totals"]["measured_s"]) > 1e-6:
             sys.exit(f"{name}: the document says {bench['totals']['measured_s']} s")
+        if bench["totals"]["warm_up_s"] < WARM_UP:
+            sys.exit(f"{name}: {bench['totals']['warm_up_s']} s of warm-up, not {WARM_UP}")
 
 
 main()
