@@ -67,7 +67,7 @@ thread_local! {
 }
 
 /// How many of the slowest tests are named.
-const SLOWEST: usize = 20;
+const SLOWEST: usize = 40;
 
 /// Prints which tests took longest: what they take is what everybody waits for.
 pub fn report_slowest() {
