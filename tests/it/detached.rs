@@ -521,22 +521,14 @@ fn a_run_survives_its_caller_at_every_second() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
     let runs = run_folders();
-    for second in 1..=4 {
-        for whole_group in [false, true] {
-            let label = format!("v{second}-{whole_group}");
-            let words = [
-                "baseline",
-                &label,
-                "--filter=well_behaved",
-                "--approve-short=a test",
-                "--duration=2",
-                NOISY,
-            ];
-            let left = killed_after(&sandbox, &words, Duration::from_secs(second), whole_group);
-            assert!(left.returned || second < 3, "the call takes longer than {second} s");
-            let complete = is_complete(&sandbox, &label, left.id.as_deref());
-            assert!(complete || !left.returned, "{label} came to nothing");
-        }
+    for (second, whole_group) in [(1, false), (2, true), (3, false), (4, true)] {
+        let label = format!("v{second}");
+        let words =
+            ["baseline", &label, "--filter=well_behaved", "--approve-short=a test", "--duration=2", NOISY];
+        let left = killed_after(&sandbox, &words, Duration::from_secs(second), whole_group);
+        assert!(left.returned || second < 3, "the call takes longer than {second} s");
+        let complete = is_complete(&sandbox, &label, left.id.as_deref());
+        assert!(complete || !left.returned, "{label} came to nothing");
     }
-    assert!(run_folders().difference(&runs).count() >= 4);
+    assert!(run_folders().difference(&runs).count() >= 2);
 }
