@@ -6,6 +6,7 @@ usage: check_baseline.py BASELINE.json SECONDS
 """
 
 import gzip
+import hashlib
 import itertools
 import json
 import pathlib
@@ -18,6 +19,8 @@ def samples_of(bench, state):
     """The coded samples of each fork that counts, from the document or the file beside it."""
     if "raw" in bench:
         packed = (state / bench["raw"]["path"]).read_bytes()
+        if hashlib.sha256(packed).hexdigest() != bench["raw"]["sha256"]:
+            sys.exit(f"{bench['raw']['path']}: not what the document names")
         coded = json.loads(gzip.decompress(packed))
     else:
         coded = [fork["samples"] for fork in bench["forks"]]
