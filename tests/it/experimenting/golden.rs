@@ -17,6 +17,8 @@ pub fn trials() -> Vec<Trial> {
 
 /// More answers than an investigation has phases.
 const MOST_ANSWERS: usize = 20;
+/// Of a series.
+const FEWEST_PAIRS: usize = 10;
 const SECRET: &str = "hunter2-is-no-good-secret";
 /// A second is enough for an effect of this size; the approval is what a user would give.
 const SHORT: [&str; 4] = ["--approve-short=a test", "--duration=1", NOISY, "--json"];
@@ -110,13 +112,28 @@ fn expect_result(study: &Study) {
     let experiment = &state["experiments"][0];
     assert_eq!(experiment["finding"]["verdict"], "accept", "{experiment}");
     assert_eq!((&state["decision"]["verdict"], &state["decision"]["agrees"]), (&json!("stop"), &json!(true)));
-    let candidate = experiment["finding"]["numbers"][0]["candidate"].as_f64().expect("a number");
-    let stored = study.stored("v1")["benches"][0]["cost"]["value"].as_f64().expect("a number");
-    assert!((stored / candidate - 1.0).abs() < 0.05, "{stored} is that of the change, {candidate}");
+    expect_promoted(study, experiment);
     let subjects = study.subjects();
     assert_eq!(subjects.len(), 11, "one checkpoint per phase, and the first commit: {subjects:?}");
     assert!(study.read("crates/tables/src/lib.rs").contains(REPAIRED), "the work tree is the user's");
     study.perf(["log", "--check"]).succeeds();
+}
+
+/// The baseline holds each process that measured the change, of both series, as it was measured.
+fn expect_promoted(study: &Study, experiment: &Value) {
+    let comparison = experiment["finding"]["comparison"]["path"].as_str().expect("a path");
+    let comparison: Value = serde_json::from_str(&study.read(comparison)).expect("JSON");
+    let bench = &comparison["benches"][0];
+    let of_the_change: Vec<&Value> = [&bench["series"], &bench["confirmation"]]
+        .iter()
+        .flat_map(|series| series["pairs"].as_array().expect("pairs"))
+        .map(|pair| &pair["candidate"])
+        .collect();
+    assert!(of_the_change.len() >= 2 * FEWEST_PAIRS, "{} pairs", of_the_change.len());
+    assert!(of_the_change.iter().any(|fork| fork["sum"].is_number()), "they measured something");
+    let stored = study.stored("v1")["benches"][0]["forks"].clone();
+    let stored: Vec<&Value> = stored.as_array().expect("forks").iter().collect();
+    assert!(stored == of_the_change, "what is stored is something else");
 }
 
 /// The stored documents are what their published schemas say.
