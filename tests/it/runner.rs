@@ -53,12 +53,17 @@ fn runs_at_once(sandbox: &Sandbox, not_held_by: i32) {
     }
 }
 
+/// How long one run makes another wait.
+const WAITS_S: f64 = 0.5;
+
 /// S-05, S-55.
 fn a_second_run_is_refused_or_waits_for_the_first() {
     let _machine = machine();
     let sandbox = Sandbox::of("misbehaving");
     let mut first = sandbox.long_baseline("first", WELL, "5").start();
     first.measures();
+    // However long the others take to ask for the machine.
+    first.signal(Signal::STOP);
     let holder = format!("pid {},", first.pid());
     let before = sandbox.path(".claude/perf/baselines/second.json");
     let refused = sandbox.baseline("second", WELL).args(["--no-wait"]).run();
@@ -68,12 +73,14 @@ fn a_second_run_is_refused_or_waits_for_the_first() {
     let mut second = sandbox.baseline("second", WELL).start();
     second.says("waiting for the machine, held by ");
     assert!(second.stderr_so_far().contains(&holder), "{}", second.stderr_so_far());
+    std::thread::sleep(Duration::from_secs_f64(WAITS_S));
+    first.signal(Signal::CONT);
     for running in [first, second] {
         let ended = running.end();
         assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
     }
     let waited = sandbox.stored("second")["env"]["context"]["lock_wait_s"].as_f64();
-    assert!(waited.is_some_and(|seconds| seconds > 0.5), "{waited:?}");
+    assert!(waited.is_some_and(|seconds| seconds >= WAITS_S), "{waited:?}");
     assert!(sandbox.stored("first")["benches"][0]["totals"]["measured_s"].as_f64() >= Some(5.0));
     sandbox.assert_no_process_left();
 }

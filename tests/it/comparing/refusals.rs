@@ -276,10 +276,13 @@ fn a_comparison_that_is_held_up_is_told_by_whom() {
     let told = Told::of("a=10", "a=11");
     let mut first = told.compare(&[]).start();
     first.says("seems to have changed");
+    // However long the others take to ask for it.
+    first.signal(Signal::STOP);
     refused(told.compare(&["--no-wait"]), 9, &format!("(pid {})", first.pid()), "--no-wait");
     let elsewhere = told.0.aside.join("sides").display().to_string();
     let other = told.compare(&["--no-wait", "--worktree-dir", &elsewhere]);
     refused(other, 9, "holds the machine", "");
+    first.signal(Signal::CONT);
     assert_eq!(first.end().status.code(), Some(0));
 }
 
