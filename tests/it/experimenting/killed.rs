@@ -101,19 +101,15 @@ fn s07_one_that_is_killed_before_it_is_open_has_not_begun() {
     keep_something_everywhere(&bench);
     bench.change("a=9");
     let before = Users::of(&bench);
-    let checking = bench.aside.join("checking");
-    let check = "touch \"$MARK\" && exec sleep 60";
-    let waits: [(&str, &[&str]); 2] = [("checking out", &[]), ("", &["--check", check])];
-    for (says, arguments) in waits {
-        let mut running = bench.perf(["experiment", NOISY]).args(arguments).env("MARK", &checking).start();
-        match says {
-            "" => eventually(Duration::from_secs(60), "the check begins", || checking.exists()),
-            text => running.says(text),
-        }
+    for flag in ["--prepare", "--check"] {
+        let mark = bench.aside.join(flag);
+        let waits = [flag, "touch \"$MARK\" && exec sleep 60"];
+        let running = bench.perf(["experiment", NOISY]).args(waits).env("MARK", &mark).start();
+        eventually(Duration::from_secs(60), flag, || mark.exists());
         running.signal(Signal::KILL);
         running.end();
         bench.perf(["status"]).succeeds();
-        assert_eq!(Users::of(&bench), before, "{says}");
+        assert_eq!(Users::of(&bench), before, "{flag}");
         assert_eq!(bench.experiments(), Vec::<serde_json::Value>::new());
     }
     let answer = bench.experiment(&[]).succeeds().json();
