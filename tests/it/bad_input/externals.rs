@@ -6,6 +6,7 @@ use crate::support::perf::Perf;
 use crate::support::sandbox::{Sandbox, run_folder_of};
 use crate::support::{machine, trials};
 use libtest_mimic::Trial;
+use std::fs;
 
 pub fn trials() -> Vec<Trial> {
     trials![
@@ -54,13 +55,22 @@ fn a_benchmark_that_ends_a_little_early_is_refused_without_slack() {
     let _machine = machine();
     let sandbox = Sandbox::of("external-cases");
     // As 58 seconds of 60.
-    let perf = sandbox.case(&["ends_early"]).args(["--approve-short=a test", "--duration=6"]);
-    let ended = refused(&sandbox, perf, 7, "although it was asked for 6.00 s", "PERF_RUN_DURATION");
-    assert!(
-        ended.stderr.contains("ended after 5.8") || ended.stderr.contains("ended after 5.9"),
-        "{ended:#?}"
-    );
+    let ended = loop {
+        let ended = sandbox.case(&["ends_early"]).args(["--approve-short=a test", "--duration=6"]).run();
+        if ended.status.code() != Some(0) {
+            break ended;
+        }
+        // Where starting it takes as long as it spares, it has lasted for long enough.
+        let wall = sandbox.stored("v1")["benches"][0]["forks"][0]["wall_s"].as_f64();
+        assert!(wall >= Some(6.0), "accepted with {wall:?} s");
+        fs::remove_file(sandbox.path(".claude/perf/baselines/v1.json")).expect("it is stored");
+    };
+    ended.assert_refused(7, "although it was asked for 6.00 s", "PERF_RUN_DURATION");
+    let (_, after) = ended.stderr.split_once("ended after ").expect("how early");
+    let seconds: f64 = after.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
+    assert!((5.8..=6.0).contains(&seconds), "{ended:#?}");
     assert!(ended.stderr.contains("--runs 5"), "{}", ended.stderr);
+    assert!(!sandbox.path(".claude/perf/baselines/v1.json").exists(), "a baseline is left");
 }
 
 fn a_benchmark_that_ignores_its_time_is_refused_in_its_first_run() {
