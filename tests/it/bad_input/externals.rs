@@ -1,7 +1,7 @@
 //! External benchmarks that cannot be started as they stand, that do not do what they are asked, or that
 //! are asked what they cannot do.
 
-use crate::support::cases::{SHORT, refused};
+use crate::support::cases::{SHORT, Unchanged, refused};
 use crate::support::perf::Perf;
 use crate::support::sandbox::{Sandbox, run_folder_of};
 use crate::support::{machine, trials};
@@ -56,8 +56,10 @@ fn a_benchmark_that_ends_a_little_early_is_refused_without_slack() {
     let sandbox = Sandbox::of("external-cases");
     // As 58 seconds of 60.
     let ended = loop {
+        let unchanged = Unchanged::of(&sandbox);
         let ended = sandbox.case(&["ends_early"]).args(["--approve-short=a test", "--duration=6"]).run();
         if ended.status.code() != Some(0) {
+            unchanged.expect(&ended);
             break ended;
         }
         // Where starting it takes as long as it spares, it has lasted for long enough.
@@ -66,11 +68,11 @@ fn a_benchmark_that_ends_a_little_early_is_refused_without_slack() {
         fs::remove_file(sandbox.path(".claude/perf/baselines/v1.json")).expect("it is stored");
     };
     ended.assert_refused(7, "although it was asked for 6.00 s", "PERF_RUN_DURATION");
-    let (_, after) = ended.stderr.split_once("ended after ").expect("how early");
-    let seconds: f64 = after.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
-    assert!((5.8..=6.0).contains(&seconds), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("ended after 5.8") || ended.stderr.contains("ended after 5.9"),
+        "{ended:#?}"
+    );
     assert!(ended.stderr.contains("--runs 5"), "{}", ended.stderr);
-    assert!(!sandbox.path(".claude/perf/baselines/v1.json").exists(), "a baseline is left");
 }
 
 fn a_benchmark_that_ignores_its_time_is_refused_in_its_first_run() {

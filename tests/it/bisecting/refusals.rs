@@ -1,6 +1,7 @@
 //! What a search refuses, and what it makes of benchmarks that cannot be probed.
 
 use super::{SHORT, WHILE, counting, found};
+use crate::support::perf::Perf;
 use crate::support::sandbox::{NOISY, Sandbox};
 use crate::support::{machine, trials};
 use libtest_mimic::Trial;
@@ -94,20 +95,20 @@ fn conditions_are_read_before_anything_runs() {
 fn an_unknown_metric_is_found_before_the_first_long_probe() {
     let _machine = machine();
     let sandbox = Sandbox::of("load-cases");
-    let refused = |words: &[&str], condition: &str, code, cause, remedy| {
-        let ended = sandbox.search(words).args(["--while", condition]).run();
+    let refused = |search: Perf<'_>, condition: &str, code, cause, remedy| {
+        let ended = search.args(["--while", condition]).run();
         ended.assert_refused(code, cause, remedy);
         assert!(!ended.stderr.contains("probe 1"), "nothing was probed: {ended:#?}");
         sandbox.assert_no_process_left();
     };
-    refused(&["breaks", "120"], "p98_ms < 10", 2, "p98_ms", "did you mean p99_ms?");
-    refused(&["breaks", "120"], "p99_ms < 2 MB", 2, "p99_ms", "help");
-    refused(&["exits", "120"], "p99_ms < 10", 7, "prints no metrics", "PERF_METRICS");
+    let search = |kind: &str| sandbox.search(&[kind, "120"]);
+    refused(search("breaks"), "p98_ms < 10", 2, "p98_ms", "did you mean p99_ms?");
+    refused(search("breaks"), "p99_ms < 2 MB", 2, "p99_ms", "help");
+    refused(search("exits"), "p99_ms < 10", 7, "prints no metrics", "PERF_METRICS");
     // It ends at once; a second is longer than it takes to start it.
-    let words = ["bisect-load", "--command=./load.sh ends_early", "--while=p99_ms < 10"];
-    let ended = sandbox.perf(words).args(["--approve-short=a test", "--duration=1", NOISY]).run();
-    ended.assert_refused(7, "although it was asked for 1 s", "trial");
-    assert!(!ended.stderr.contains("probe 1"), "nothing was probed: {ended:#?}");
+    let longer = sandbox.perf(["bisect-load", "--command=./load.sh ends_early", "--duration=1"]);
+    let longer = longer.args(["--approve-short=a test", NOISY]);
+    refused(longer, "p99_ms < 10", 7, "although it was asked for 1 s", "trial");
 }
 
 fn what_cannot_start_is_no_breaking_point() {

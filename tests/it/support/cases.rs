@@ -2,7 +2,7 @@
 
 use super::perf::{Ended, Perf};
 use super::sandbox::{NOISY, Sandbox};
-use super::traces;
+use super::traces::{self, Snapshot};
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -49,16 +49,34 @@ impl Sandbox {
 /// Runs it and expects that it is refused, that what is stored stays as it was, and that nothing runs on.
 /// Output of failed runs may be kept below `target/`.
 pub fn refused(sandbox: &Sandbox, perf: Perf<'_>, code: i32, cause: &str, remedy: &str) -> Ended {
-    let stored = || {
-        let mut files = traces::snapshot(&sandbox.project);
-        files.retain(|path, _| !path.starts_with("target"));
-        files
-    };
-    let before = stored();
+    let unchanged = Unchanged::of(sandbox);
     let ended = perf.run();
     ended.assert_refused(code, cause, remedy);
-    let changed = traces::differences(&before, &stored());
-    assert!(changed.is_empty(), "files have changed: {changed:?}; {ended:#?}");
-    sandbox.assert_no_process_left();
+    unchanged.expect(&ended);
     ended
+}
+
+/// What is stored before a command that may be refused.
+pub struct Unchanged<'a> {
+    sandbox: &'a Sandbox,
+    before: Snapshot,
+}
+
+impl<'a> Unchanged<'a> {
+    pub fn of(sandbox: &'a Sandbox) -> Self {
+        Self { sandbox, before: stored(sandbox) }
+    }
+
+    /// Expects that all of it is as it was when the command has ended, and that nothing runs on.
+    pub fn expect(&self, ended: &Ended) {
+        let changed = traces::differences(&self.before, &stored(self.sandbox));
+        assert!(changed.is_empty(), "files have changed: {changed:?}; {ended:#?}");
+        self.sandbox.assert_no_process_left();
+    }
+}
+
+fn stored(sandbox: &Sandbox) -> Snapshot {
+    let mut files = traces::snapshot(&sandbox.project);
+    files.retain(|path, _| !path.starts_with("target"));
+    files
 }
