@@ -2,7 +2,7 @@
 
 use super::{SHORT, found};
 use crate::investigation::Study;
-use crate::support::perf::Perf;
+use crate::support::perf::{Ended, Perf};
 use crate::support::sandbox::{NOISY, Sandbox};
 use crate::support::{machine, repository, trials};
 use libtest_mimic::Trial;
@@ -60,11 +60,16 @@ fn t08_the_breaking_point_of_a_service_is_found_logged_and_committed() {
     let question = measured["next"]["question"].as_str().expect("a question");
     assert!(question.contains("cargo perf bisect-load --while"), "{question}");
     let search = ["bisect-load", CONDITION, "--param-min=520", "--param-max=2000", "--json"];
-    let answer = one_that_says_where(|| of_service(&search).args(PROBES));
+    // Others on this machine delay requests, some of them for longer than what is searched for.
+    let unable =
+        [("drifted", 4), ("budget", 4), ("non_monotone", 4), ("min_fails", 6), ("generator_limited", 8)];
+    let ended = searched(|| of_service(&search).args(PROBES), &unable);
+    assert_eq!(ended.status.code(), Some(0), "{ended:#?}");
+    let answer = ended.json();
     let end = |name: &str| found(&answer)["interval"][name].as_f64().expect("a load");
     // Others on this machine may delay a request as a full gate does, and nothing lets more through.
     assert!(end("low") <= BREAKS_AT && end("low") > 520.0, "{answer}");
-    assert_eq!(study.state()["breakingPoint"]["status"], found(&answer)["status"]);
+    assert_eq!(study.state()["breakingPoint"]["status"], "found");
     assert!(study.log().contains("## Breaking point"));
     assert!(study.subjects()[0].contains("breaking-point"), "{:?}", study.subjects());
     study.perf(["log", "--check"]).succeeds();
@@ -88,23 +93,15 @@ fn too_few_requests_for_a_quantile_are_no_failure_of_the_service() {
     );
 }
 
-/// The first answer that has an interval. Where a machine changes while it is searched on, or others delay requests,
-/// a search rightly says that it cannot tell; it may not say anything else, and it ends as it says.
-fn one_that_says_where<'a>(search: impl Fn() -> Perf<'a>) -> Value {
+/// Searches until it ends otherwise than with one of these statuses and exit codes, which a search may rightly have
+/// on a noisy machine.
+fn searched<'a>(search: impl Fn() -> Perf<'a>, unable: &[(&str, i32)]) -> Ended {
     for _ in 0..MOST_SEARCHES {
         let ended = search().run();
         let answer = ended.json();
-        let status = found(&answer)["status"].as_str().expect("a status");
-        let code = match status {
-            "found" => 0,
-            "budget" | "non_monotone" | "drifted" => 4,
-            "min_fails" => 6,
-            "generator_limited" => 8,
-            _ => panic!("{ended:#?}"),
-        };
-        assert_eq!(ended.status.code(), Some(code), "{ended:#?}");
-        if !found(&answer)["interval"].is_null() {
-            return answer;
+        let status = found(&answer)["status"].as_str();
+        if !status.zip(ended.status.code()).is_some_and(|end| unable.contains(&end)) {
+            return ended;
         }
     }
     panic!("{MOST_SEARCHES} searches could not tell");
@@ -125,8 +122,11 @@ fn a_bench_on_criterion_is_searched_by_what_it_costs() {
         ["bisect-load", "--filter=spin", "--while=cost < 10 * baseline", "--baseline-at=20", "--json"];
     let range = ["--param-min=10", "--param-max=2000", "--tolerance=20%"];
     let short = ["--approve-short=a test", "--duration=0.3", NOISY];
-    let answer = one_that_says_where(|| sandbox.perf(search).args(range).args(short));
+    let ended = searched(|| sandbox.perf(search).args(range).args(short), &[("drifted", 4)]);
+    // On a machine whose processors are slower at times, nobody can say it to a fifth.
+    assert!(matches!(ended.status.code(), Some(0 | 4)), "{ended:#?}");
     sandbox.assert_no_process_left();
+    let answer = ended.json();
     let end = |name: &str| found(&answer)["interval"][name].as_f64().expect("a load");
     // Ten times the cost of 20 is that of 200, give or take what a machine does to one process and not to the next.
     assert!(end("low") < 340.0 && end("high") > 120.0, "{answer}");
