@@ -121,8 +121,7 @@ fn expect_result(study: &Study) {
 
 /// The baseline holds each process that measured the change, of both series, as it was measured.
 fn expect_promoted(study: &Study, experiment: &Value) {
-    let comparison = experiment["finding"]["comparison"]["path"].as_str().expect("a path");
-    let comparison: Value = serde_json::from_str(&study.read(comparison)).expect("JSON");
+    let comparison: Value = serde_json::from_str(&study.read(comparison_of(experiment))).expect("JSON");
     let bench = &comparison["benches"][0];
     let of_the_change: Vec<&Value> = [&bench["series"], &bench["confirmation"]]
         .iter()
@@ -131,20 +130,27 @@ fn expect_promoted(study: &Study, experiment: &Value) {
         .collect();
     assert!(of_the_change.len() >= 2 * FEWEST_PAIRS, "{} pairs", of_the_change.len());
     assert!(of_the_change.iter().any(|fork| fork["sum"].is_number()), "they measured something");
-    let stored = study.stored("v1")["benches"][0]["forks"].clone();
-    let stored: Vec<&Value> = stored.as_array().expect("forks").iter().collect();
-    assert!(stored == of_the_change, "what is stored is something else");
+    let stored = &study.stored("v1")["benches"][0];
+    let forks = stored["forks"].as_array().expect("forks");
+    assert!(forks.iter().eq(of_the_change), "what is stored is something else");
+    let lows = || forks.iter().filter_map(|fork| fork["min"].as_f64());
+    let range = lows().fold(f64::INFINITY, f64::min)..=lows().fold(0.0, f64::max);
+    let cost = stored["cost"]["value"].as_f64().expect("a number");
+    assert!(range.contains(&cost), "{cost} is not of forks whose lows are {range:?}");
+}
+
+/// Where the comparison of an experiment is stored.
+fn comparison_of(experiment: &Value) -> &str {
+    experiment["finding"]["comparison"]["path"].as_str().expect("a path")
 }
 
 /// The stored documents are what their published schemas say.
 fn expect_documents(study: &Study) {
     let state = study.state();
-    let comparison =
-        state["experiments"][0]["finding"]["comparison"]["path"].as_str().expect("a path").to_owned();
     for (schema, file) in [
         ("investigation", STATE),
         ("baseline", ".claude/perf/baselines/v1.json"),
-        ("comparison", comparison.as_str()),
+        ("comparison", comparison_of(&state["experiments"][0])),
     ] {
         let path = repository().join("docs/schemas").join(schema).with_extension("json");
         let schema: Value = serde_json::from_slice(&fs::read(path).expect("a schema")).expect("JSON");
