@@ -161,11 +161,11 @@ fn what_takes_long_is_told_before_and_can_be_ended() {
     let mut running = sandbox.perf(["compare", "--filter=slow"]).args(SHORT).start();
     running.says("plan:");
     let told = running.stderr_so_far();
-    let (_, about) =
-        told.split_once("about ").unwrap_or_else(|| panic!("how long it takes is not told: {told}"));
-    let (minutes, _) = about.split_once(" min").unwrap_or_else(|| panic!("20 forks of 11 s: {told}"));
-    let minutes: u64 = minutes.parse().unwrap_or_else(|_| panic!("20 forks of 11 s: {told}"));
-    assert!((3..10).contains(&minutes), "20 forks of at least 11 s: {told}");
+    // A pause of 40 ms while both are tried makes four of them.
+    assert!(
+        ["about 3 min", "about 4 min"].iter().any(|time| told.contains(time)),
+        "20 forks of 11 s: {told}"
+    );
     running.signal(Signal::INT);
     assert_eq!(running.end().status.code(), Some(130));
     sandbox.assert_no_process_left();
