@@ -54,6 +54,8 @@ impl Sandbox {
     fn claim(fixture: &str) -> Self {
         static CLAIMS: AtomicU32 = AtomicU32::new(0);
         let pool = pool();
+        // Before anything runs here.
+        LazyLock::force(&EARLIER);
         for number in 0..64 {
             let folder = pool.join(format!("{fixture}-{number}"));
             fs::create_dir_all(&folder).expect("the folder can be made");
@@ -187,11 +189,15 @@ pub fn run_folders() -> BTreeSet<PathBuf> {
     entries.map(|entry| entry.expect("the folder can be read").path()).collect()
 }
 
+/// What tests that ran before this one have left.
+static EARLIER: LazyLock<BTreeSet<PathBuf>> = LazyLock::new(run_folders);
+
 /// The run folder that the process `pid` has made.
 pub fn run_folder_of(pid: i32) -> Option<PathBuf> {
     let ending = format!("-{pid:08x}");
-    // Process ids come again; the newest of the folders is meant.
-    run_folders().into_iter().rfind(|folder| folder.to_string_lossy().ends_with(&ending))
+    // Process ids come again: those of earlier tests are not meant, and of the others the newest is.
+    let is_it = |folder: &PathBuf| folder.to_string_lossy().ends_with(&ending) && !EARLIER.contains(folder);
+    run_folders().into_iter().rfind(is_it)
 }
 
 /// Where checkouts go: outside of every repository.
@@ -223,7 +229,7 @@ fn empty(folder: &Path) {
 }
 
 /// Makes `to` equal to `from`, and leaves the files alone that already are.
-fn mirror(from: &Path, to: &Path) {
+pub fn mirror(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the folder can be made");
     // Somebody may have built the fixture in its place.
     let wanted = |entry: &DirEntry| entry.file_name() != "target";
