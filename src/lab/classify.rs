@@ -95,13 +95,10 @@ pub fn classify(seen: &Seen<'_>, terms: &Terms<'_>) -> Result<Classified, Failur
             "it exited with code {code}, which says that it could not run"
         )));
     }
-    let decides_by_code = terms.condition.is_some_and(Condition::uses_exit);
-    if code != 0 && !decides_by_code {
-        if NOT_STARTED.contains(&code) {
-            return Ok(Classified::infra(format!(
-                "it exited with code {code}, as when a command is not found"
-            )));
-        }
+    if NOT_STARTED.contains(&code) {
+        return Ok(Classified::infra(format!("it exited with code {code}, as when a command is not found")));
+    }
+    if code != 0 && !terms.condition.is_some_and(Condition::uses_exit) {
         return Ok(Classified::fail(seen.exit.to_string()));
     }
     if code == 0 && seen.measured_s < seen.asked_s {
@@ -110,39 +107,45 @@ pub fn classify(seen: &Seen<'_>, terms: &Terms<'_>) -> Result<Classified, Failur
             seen.measured_s, seen.asked_s
         )));
     }
-    let Some(condition) = terms.condition else {
-        return Ok(Classified::new(ProbeOutcome::Pass, "it exited with code 0"));
-    };
     let none = MetricValues::default();
     let metrics = match seen.metrics {
         Ok(metrics) => metrics,
         // What failed has a reason to print nothing, and its exit code may be all that is asked.
-        Err(_) if code != 0 => &none,
+        Err(_) if code != 0 || terms.condition.is_none() => &none,
         Err(failure) => return Ok(Classified::infra(failure.message.clone())),
     };
     if let Some(reason) = beyond_generator(metrics) {
         return Ok(Classified::new(ProbeOutcome::GeneratorLimited, reason));
     }
+    let Some(condition) = terms.condition else {
+        return Ok(unless_unsent(metrics, Classified::new(ProbeOutcome::Pass, "it exited with code 0")));
+    };
     let values = Judged { metrics, code, param: seen.param, terms };
     match condition.evaluate(&values) {
         Ok(verdict) => {
             let why = |holds| verdict.comparisons.iter().find(|one| one.holds == holds).map(told);
             let told = why(verdict.holds).unwrap_or_else(|| condition.to_string());
-            let sent = metrics.flat.get(SENT).filter(|sent| **sent < LEAST_SENT);
-            Ok(match (verdict.holds, sent) {
-                (true, None) => {
-                    Classified { excess: verdict.excess, ..Classified::new(ProbeOutcome::Pass, told) }
-                }
-                (true, Some(sent)) => Classified::new(
-                    ProbeOutcome::GeneratorLimited,
-                    format!("only {:.1} % of the planned requests were sent", 100.0 * sent),
-                ),
-                (false, _) => Classified { excess: verdict.excess, ..Classified::fail(told) },
+            let decided = |outcome| Classified { excess: verdict.excess, ..Classified::new(outcome, told) };
+            Ok(if verdict.holds {
+                unless_unsent(metrics, decided(ProbeOutcome::Pass))
+            } else {
+                decided(ProbeOutcome::Fail)
             })
         }
         Err(_) if code != 0 => Ok(Classified::fail(seen.exit.to_string())),
         Err(failure) if failure.kind == FailureKind::Benchmark => Ok(Classified::infra(failure.message)),
         Err(failure) => Err(failure),
+    }
+}
+
+/// A pass, unless requests were left out: they are load that was never there.
+fn unless_unsent(metrics: &MetricValues, pass: Classified) -> Classified {
+    match metrics.flat.get(SENT).filter(|sent| **sent < LEAST_SENT) {
+        None => pass,
+        Some(sent) => Classified::new(
+            ProbeOutcome::GeneratorLimited,
+            format!("only {:.1} % of the planned requests were sent", 100.0 * sent),
+        ),
     }
 }
 
@@ -276,11 +279,10 @@ mod tests {
     #[test]
     fn what_could_not_run_or_be_judged_is_no_fail() {
         for code in [INFRA_EXIT, 9, 126, 127] {
-            assert_eq!(
-                Probe::silent(Exit::Code(code)).is(Some("p99 < 50")),
-                ProbeOutcome::InfraError,
-                "{code}"
-            );
+            for condition in ["p99 < 50", "p99 < 50 && exit == 0"] {
+                let outcome = Probe::silent(Exit::Code(code)).is(Some(condition));
+                assert_eq!(outcome, ProbeOutcome::InfraError, "{code} under {condition}");
+            }
         }
         assert_eq!(Probe::silent(Exit::Code(0)).is(Some("p99 < 50")), ProbeOutcome::InfraError);
         assert_eq!(Probe::printing(&[("p50", 1.0)]).is(Some("p99 < 50")), ProbeOutcome::InfraError);
@@ -302,6 +304,7 @@ mod tests {
         let probe = |p99| Probe::printing(&[("p99", p99), ("sent_ratio", 0.9)]);
         assert_eq!(probe(40.0).is(Some("p99 < 50")), ProbeOutcome::GeneratorLimited);
         assert_eq!(probe(60.0).is(Some("p99 < 50")), ProbeOutcome::Fail);
+        assert_eq!(probe(40.0).is(None), ProbeOutcome::GeneratorLimited);
     }
 
     #[test]
@@ -310,6 +313,10 @@ mod tests {
             |rate| Probe::printing(&[("p99", 60.0), ("rate_per_s", rate), ("generator_max_per_s", 1000.0)]);
         assert_eq!(probe(500.0).is(Some("p99 < 50")), ProbeOutcome::Fail);
         assert_eq!(probe(501.0).is(Some("p99 < 50")), ProbeOutcome::GeneratorLimited);
+        assert_eq!(
+            (probe(500.0).is(None), probe(501.0).is(None)),
+            (ProbeOutcome::Pass, ProbeOutcome::GeneratorLimited)
+        );
     }
 
     #[test]

@@ -163,6 +163,8 @@ fn a_generator_at_its_limit_is_no_breaking_point() {
     let sandbox = Sandbox::of("load-cases");
     let answer = ends(&sandbox, &["cannot_send", "50"], &[WHILE], (8, "generator_limited"));
     expect_no_number(&answer);
+    // Nor does it pass what nobody asked a condition of.
+    expect_no_number(&ends(&sandbox, &["cannot_send", "50"], &[], (8, "generator_limited")));
     assert!(
         answer["error"]["message"].as_str().is_some_and(|text| text.contains("cannot be generated")),
         "{answer}"
