@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// How often a probe is attempted that cannot be made.
 const MOST_ATTEMPTS: u32 = 3;
-/// How often one is whose load was not generated, or that was killed for a reason nobody knows.
-const MOST_DOUBTED: u32 = 2;
 /// The pause before the second attempt; each one after it waits twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -134,12 +132,16 @@ impl<'a> Searching<'a> {
             if number > 0 {
                 outside.pause(FIRST_PAUSE * 2_u32.pow(number - 1))?;
             }
-            number += 1;
             let attempt = outside.probe(load, purpose)?;
-            let counts = match attempt.classified.outcome {
+            let outcome = attempt.classified.outcome;
+            // What is doubted counts when it comes again; something else before it is no witness.
+            let mut before = self.records.iter().rev().take(number as usize);
+            let is_seen_again = before.any(|record| record.outcome == outcome);
+            number += 1;
+            let counts = match outcome {
                 ProbeOutcome::Pass => true,
-                ProbeOutcome::Fail => !attempt.killed || number >= MOST_DOUBTED,
-                ProbeOutcome::GeneratorLimited => number >= MOST_DOUBTED,
+                ProbeOutcome::Fail => !attempt.killed || is_seen_again,
+                ProbeOutcome::GeneratorLimited => is_seen_again,
                 ProbeOutcome::InfraError | ProbeOutcome::Interrupted => false,
             };
             let record = self.record(load, purpose, number, counts, attempt)?;
@@ -313,6 +315,19 @@ mod tests {
         assert!(service.kept[1].contains(r#""ok":null"#) && service.kept[2].contains(r#""attempt":2"#));
         let mut service = Service::new(|_, load| (load >= 120).then_some((ProbeOutcome::Fail, true)));
         assert_eq!(searched(&mut service, Vec::new()).expect("ended").status, SearchStatus::Found);
+    }
+
+    #[test]
+    fn a_kill_behind_something_else_is_the_first_one() {
+        let odd = |attempt, _| match attempt {
+            2 => Some((ProbeOutcome::InfraError, false)),
+            3 => Some((ProbeOutcome::Fail, true)),
+            _ => None,
+        };
+        let mut service = Service::new(odd);
+        assert_eq!(searched(&mut service, Vec::new()).expect("ended").status, SearchStatus::Found);
+        assert!(service.kept[2].contains(r#""attempt":2,"counts":false"#), "{}", service.kept[2]);
+        assert!(service.kept[3].contains(r#""attempt":3,"counts":true"#), "{}", service.kept[3]);
     }
 
     #[test]
