@@ -82,15 +82,18 @@ impl Search {
     /// is not known exactly.
     pub fn edge_for_limit(&self, further: f64) -> Option<Edge> {
         let moved: Vec<Probe> = self.history().iter().map(|probe| probe.against_limit(further)).collect();
-        Self::replay(self.settings().clone(), &moved).edge()
+        // Which probe was the first to fail decides over the course of a search, not over where it breaks.
+        let fails = moved.iter().any(|probe| probe.passed() == Some(false));
+        fails.then(|| Self::replay(self.settings().clone(), &moved).believed_edge())
     }
 
     fn edge(&self) -> Option<Edge> {
-        if !self.is_past_ramp() {
-            return None;
-        }
+        self.is_past_ramp().then(|| self.believed_edge())
+    }
+
+    fn believed_edge(&self) -> Edge {
         let (low, high) = self.interval();
-        Some(Edge { smallest_failing: self.median().clamp(low, high), low, high })
+        Edge { smallest_failing: self.median().clamp(low, high), low, high }
     }
 
     fn needs(&self, edge: Edge) -> Option<u64> {
