@@ -81,7 +81,13 @@ fn answer(record: &Record, ended: &Ended, json: bool) -> Reply {
             reply.result = result;
             reply
         }
-        None if json && !record.run.json => Reply::plain("wait", text, result),
+        None if json && !record.run.json => {
+            let mut reply = Reply::plain("wait", text, result);
+            if ended.exit_code != 0 {
+                reply.end = End::Alarm(ended.exit_code);
+            }
+            reply
+        }
         _ => {
             let mut reply = Reply::plain("wait", text, result);
             reply.end = End::Relayed { exit_code: ended.exit_code, stderr };

@@ -181,4 +181,13 @@ fn a_search_goes_on_by_itself() {
     let run = answer["result"]["run"].as_str().expect("a run").to_owned();
     let ended = sandbox.perf(["wait", &run, "--timeout=300s"]).succeeds();
     assert_eq!(found(&ended.json())["status"], "found", "{ended:#?}");
+    // One whose answer is not what was asked for ends as it would have ended here.
+    let words = ["bisect-load", "--filter=service", "--detach", "--max-probes=4"];
+    sandbox.perf(words).args(SHORT).run();
+    let ended = sandbox.perf(["wait", "--timeout=300s", "--json"]).run();
+    assert_eq!(
+        (ended.status.code(), &ended.json()["result"]["exit_code"]),
+        (Some(4), &4.into()),
+        "{ended:#?}"
+    );
 }
