@@ -33,7 +33,7 @@ pub fn run(
     interrupt: &Interrupt,
     printer: &mut Printer,
 ) -> Result<Reply, Failure> {
-    let record = settled(args.run.find(global, "cancel", printer)?, interrupt)?;
+    let record = settled(args.run.find_own(global, "cancel", printer)?, interrupt)?;
     if record.state() != State::Running {
         // Whoever killed the run may have left what it measured.
         kill_measured(&record);

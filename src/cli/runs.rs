@@ -17,6 +17,27 @@ pub struct RunChoice {
 }
 
 impl RunChoice {
+    /// Finds the run for a `cargo perf <command>` that cannot be taken back: one of another project has to be named.
+    ///
+    /// # Errors
+    /// As [`RunChoice::find`].
+    pub fn find_own(
+        &self,
+        global: &Global,
+        command: &str,
+        listener: &mut dyn Listener,
+    ) -> Result<Record, Failure> {
+        let all = runs::all(&ProcessEnvironment);
+        let elsewhere = all.iter().rev().find(|record| record.state() == State::Running);
+        match elsewhere.filter(|_| self.id.is_none() && started_here(&all, global).is_empty()) {
+            None => self.find(global, command, listener),
+            Some(Record { run, .. }) => {
+                Err(Failure::usage(format!("no run was started here; {} goes on in {}", run.id, run.root))
+                    .hint(format!("name it if that is meant: cargo perf {command} {}", run.id)))
+            }
+        }
+    }
+
     /// Finds the run for `cargo perf <command>`. What was started in this project is preferred, and
     /// which one was chosen is said.
     ///

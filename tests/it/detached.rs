@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         cancel_ends_the_run_and_all_it_started,
         a_run_that_does_not_listen_is_killed,
         an_unknown_run_is_refused_with_the_one_that_is_known,
+        a_run_of_another_project_is_cancelled_by_name_only,
         of_several_runs_one_must_be_named,
         a_killed_run_is_told_from_one_that_ended,
         a_process_that_has_the_id_of_an_ended_run_by_now_is_left_alone,
@@ -326,6 +327,19 @@ fn an_unknown_run_is_refused_with_the_one_that_is_known() {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     fs::set_permissions(sandbox.state_home().join("cargo-perf"), open).expect("opened");
     sandbox.perf(["wait", "20260101-000000-00000001"]).fails(2, "there is no detached run", "--detach");
+}
+
+/// Ending it cannot be taken back.
+fn a_run_of_another_project_is_cancelled_by_name_only() {
+    let sandbox = Sandbox::of("misbehaving");
+    // The record names this very test, as if it had been started elsewhere.
+    let own = std::process::id();
+    let stat = fs::read_to_string(format!("/proc/{own}/stat")).expect("a process");
+    let behind = stat.rsplit_once(')').expect("a name").1;
+    let start_time = behind.split_whitespace().nth(19).expect("a start time").parse().expect("a number");
+    plant(&record(&sandbox, "20260101-000000-00000001"), own.cast_signed(), start_time);
+    let named = "cargo perf cancel 20260101-000000-00000001";
+    sandbox.perf(["cancel"]).fails(2, "no run was started here", named);
 }
 
 /// Writes the record of a run that a process did which had this id and start time.
