@@ -61,7 +61,7 @@ impl Layout {
         }
         let place = |folder: &str| root.join(folder).join("perf");
         let (first, first_reason) = &candidates[0];
-        let lives = |(folder, _): &&(String, String)| place(folder).join("investigation.json").exists();
+        let lives = |(folder, _): &&(String, String)| holds_investigation(&place(folder));
         // A folder named on the command line is meant, whatever exists elsewhere.
         let living = if flag.is_some() { None } else { candidates.iter().find(lives) };
         let (folder, reason, warning) = match living {
@@ -101,6 +101,13 @@ impl Layout {
     pub fn artifacts(&self, label: &VersionLabel) -> PathBuf {
         self.folder.join("artifacts").join(label.as_str())
     }
+}
+
+/// Whether a state folder holds an investigation, current or put aside.
+fn holds_investigation(folder: &Path) -> bool {
+    let is_state = |entry: fs::DirEntry| entry.path().extension().is_some_and(|ending| ending == "json");
+    let aside = || fs::read_dir(folder.join("investigations")).is_ok_and(|all| all.flatten().any(is_state));
+    folder.join("investigation.json").exists() || aside()
 }
 
 /// Folders and reasons, the first one counts. Never empty.
@@ -187,6 +194,11 @@ mod tests {
         let layout = chosen(root.path(), &Config::default(), &[("CODEX_HOME", "y")]);
         assert_eq!(layout.folder, root.path().join(".claude/perf"));
         assert!(layout.warning.is_some_and(|text| text.contains(".codex")));
+        // Nor is one that is put aside.
+        let root = tempfile::tempdir().expect("a temporary folder");
+        write_atomic(&root.path().join(".claude/perf/investigations/a.json"), b"{}").expect("written");
+        let layout = chosen(root.path(), &Config::default(), &[("CODEX_HOME", "y")]);
+        assert_eq!(layout.folder, root.path().join(".claude/perf"));
     }
 
     #[test]
