@@ -31,11 +31,13 @@ pub enum Reason {
     NoIdentity,
     /// The branch or the reference could not be moved from where it was seen.
     RefMoved,
+    /// The folder of the repository cannot be written.
+    Unwritable,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Off,
         Self::NoRepository,
         Self::Outside,
@@ -47,6 +49,7 @@ impl Reason {
         Self::NothingChanged,
         Self::NoIdentity,
         Self::RefMoved,
+        Self::Unwritable,
     ];
 
     /// The word that stands for it in state and JSON output.
@@ -63,6 +66,7 @@ impl Reason {
             Self::NothingChanged => "nothing-changed",
             Self::NoIdentity => "no-identity",
             Self::RefMoved => "ref-moved",
+            Self::Unwritable => "unwritable",
         }
     }
 
@@ -88,6 +92,7 @@ impl Reason {
             Self::NothingChanged => "the last commit holds the state as it is",
             Self::NoIdentity => "git knows no name or no address for the author of a commit",
             Self::RefMoved => "the branch or the reference was moved or is locked by another program",
+            Self::Unwritable => "the folder of the git repository cannot be written",
         }
     }
 
@@ -113,6 +118,10 @@ impl Reason {
             Self::NothingChanged => "nothing needs to be done",
             Self::NoIdentity => "set user.name and user.email with `git config`",
             Self::RefMoved => "wait for the other program, and the next phase commits this state too",
+            Self::Unwritable => {
+                "make the .git folder writable for this user and look for free space, or set checkpoint = \"off\" in \
+                 perf.toml"
+            }
         }
     }
 }
@@ -155,20 +164,13 @@ pub(in crate::git) fn unreadable(error: &git2::Error) -> Failure {
 pub(in crate::git) fn unwritten(error: &git2::Error) -> Stop {
     match error.code() {
         ErrorCode::Locked | ErrorCode::Modified | ErrorCode::Exists => Stop::Reason(Reason::RefMoved),
-        _ => Stop::Failed(unwritable(error.message())),
+        _ => Stop::Reason(Reason::Unwritable),
     }
 }
 
 /// Why the index could not be replaced.
-#[expect(clippy::needless_pass_by_value, reason = "given to `map_err`")]
-pub(in crate::git) fn not_replaced(error: io::Error) -> Stop {
-    Stop::Failed(unwritable(&error.to_string()))
-}
-
-fn unwritable(cause: &str) -> Failure {
-    Failure::environment(format!("the git repository cannot be written: {cause}")).hint(
-        "make the .git folder writable for this user and look for free space, or set checkpoint = \"off\" in perf.toml",
-    )
+pub(in crate::git) fn not_replaced(_: io::Error) -> Stop {
+    Stop::Reason(Reason::Unwritable)
 }
 
 #[cfg(test)]
