@@ -1,5 +1,6 @@
 //! `cargo perf bisect-load`.
 
+use super::against::Against;
 use super::arguments::Global;
 use super::asked::BenchArgs;
 use super::choosing::Chosen;
@@ -17,31 +18,29 @@ use crate::condition::Condition;
 use crate::failure::{Failure, FailureKind};
 use crate::git;
 use crate::git::clean::sources;
-use crate::investigation::advance::{Applied, advance};
+use crate::investigation::advance::{Applied, Standing, advance};
 use crate::investigation::breaking_point::{self as phase, Searched};
-use crate::lab::bisecting::{Bisected, Bisecting, Reference, noise_of_mean};
+use crate::lab::bisecting::{Bisected, Bisecting, Reference};
 use crate::lab::catalogue::Entry;
 use crate::lab::classify::Terms;
 use crate::lab::facts::Checkout;
 use crate::lab::metrics::declared;
-use crate::lab::probing::Probing;
+use crate::lab::probing::{Probing, lasting};
 use crate::lab::question::LoadQuestion;
 use crate::lab::{Lab, plan};
-use crate::model::bench::{BenchName, Benchmark, HarnessKind};
+use crate::model::bench::{Benchmark, HarnessKind};
 use crate::model::duration::{PROBE, RunDuration};
 use crate::model::event::Event;
 use crate::model::investigation::BenchmarkRecord;
-use crate::model::label::VersionLabel;
 use crate::model::load::LoadTerms;
-use crate::model::metric::MetricValues;
-use crate::model::outcome::Phase;
+use crate::model::outcome::{NextStep, Phase, Status};
 use crate::model::search::{ProbeRecord, SearchStatus};
 use crate::model::units;
 use crate::report::reply::{End, Reply};
 use crate::report::search as rendered;
+use crate::store::investigations;
 use crate::store::probes::{self, ProbeLog};
 use crate::store::runs::Planned;
-use crate::store::{baselines, investigations};
 use crate::sys::interrupt::Interrupt;
 use crate::sys::{clock, files};
 use serde_json::{Value, json};
@@ -62,6 +61,9 @@ pub struct Args {
     #[command(flatten)]
     investigation: InvestigationArgs,
 }
+
+/// A run may take this share more than it measures and warms up, to start and to end.
+const STARTING_SHARE: u32 = 10;
 
 /// What was asked, checked.
 struct Request {
@@ -150,12 +152,12 @@ fn declared_before(chosen: &Chosen, before: Option<&BenchmarkRecord>) -> LoadTer
 impl Request {
     /// Refuses to end each probe before it is over.
     fn expect_patience(&self, entry: &Entry, timeout: Option<Duration>) -> Result<(), Failure> {
-        let warm_up = entry.as_external().and_then(|external| external.warm_up).unwrap_or_default();
-        let longest = self.probe.of_finish() + warm_up;
+        let finish = self.probe.of_finish();
+        let longest = lasting(entry, finish) + finish / STARTING_SHARE;
         match timeout.filter(|timeout| *timeout < longest) {
             None => Ok(()),
             Some(timeout) => Err(Failure::usage(format!(
-                "a timeout of {} s would end the run behind the search, which lasts {} s",
+                "a timeout of {} s would end the run behind the search, which takes up to {} s",
                 units::plain(timeout.as_secs_f64()),
                 units::plain(longest.as_secs_f64())
             ))
@@ -260,7 +262,8 @@ impl Job<'_> {
     /// Searches and stores, and holds the machine until all of it is done.
     fn carry_out(&self, lab: &mut Lab<'_>, workspace: Option<&Workspace>) -> Result<Reply, Failure> {
         let started_at = clock::now_rfc3339();
-        let stored = self.stored_baseline()?;
+        let against =
+            Against::find(self.load, &self.entry.benchmark.name, self.session, self.request.within.as_ref())?;
         let interrupted = self.interrupted(lab, workspace)?;
         self.announce(lab);
         let order = ("bisect-load", self.entry);
@@ -269,10 +272,11 @@ impl Job<'_> {
             Some(folder) => Workplace::take_up(lab, self.global, folder, order, patience)?,
             None => Workplace::take(lab, self.session, self.global, workspace, order, patience)?,
         };
+        let standing = Within::standing(self.request.within.as_ref(), self.session)?;
         let kept = interrupted.map(|folder| ProbeLog::resume::<LoadQuestion>(&folder)).transpose()?;
         let kept = kept.map(|(question, probes, log)| Kept { question, probes, log });
         let head = git::head(&self.session.layout.root, &self.session.layout.folder);
-        let bisected = self.search(lab, workspace, &place, stored, kept, head.as_ref())?;
+        let bisected = self.search(lab, workspace, &place, against, kept, head.as_ref())?;
         let within = self.request.within.as_ref();
         let tree = within.map(|within| within.tree(self.session, lab.interrupt)).transpose()?;
         let searched = Searched {
@@ -291,7 +295,7 @@ impl Job<'_> {
             file: self.result_file(&place),
             started_at,
         };
-        self.store(lab, &place, searched)
+        self.store(lab, &place, standing, searched)
     }
 
     /// Where the result is, relative to the root.
@@ -301,6 +305,11 @@ impl Job<'_> {
             Some(_) => format!("{}#/breakingPoint", layout.shown_file(investigations::CURRENT)),
             None => files::relative(&place.folder.join(probes::FILE), &layout.root),
         }
+    }
+
+    /// The investigation that it belongs to.
+    fn investigation(&self) -> Option<&str> {
+        self.request.within.as_ref().map(|within| within.investigation().id.as_str())
     }
 
     /// The folder of the search that goes on.
@@ -314,7 +323,9 @@ impl Job<'_> {
         }
         let (bench, root) = (&self.entry.benchmark.name, &self.session.layout.root);
         let runs = workplace::runs(self.session, workspace);
-        let found = probes::newest(&runs, |question: &LoadQuestion| question.is_of(bench, root));
+        let found = probes::newest(&runs, |question: &LoadQuestion| {
+            question.is_of(bench, root, self.investigation())
+        });
         let nothing = || format!("no search of {bench} was interrupted here");
         if found.is_none() && self.request.within.is_none() {
             return Err(Failure::usage(nothing()).hint(
@@ -327,44 +338,13 @@ impl Job<'_> {
         Ok(found)
     }
 
-    /// The values that the condition compares with, where they are stored.
-    fn stored_baseline(&self) -> Result<Option<Reference>, Failure> {
-        let Some(condition) = self.load.condition.as_ref().filter(|one| one.uses_baseline()) else {
-            return Ok(Some(Reference::default()));
-        };
-        let version = match &self.load.compared {
-            Compared::At(_) => return Ok(None),
-            Compared::Stored(version) => version.clone(),
-            Compared::Usual => self.baseline_of_investigation()?,
-        };
-        let baseline = baselines::load(&self.session.layout, &VersionLabel::new(&version)?)?;
-        let name = &self.entry.benchmark.name;
-        let series = baseline.benches.iter().find(|series| series.bench == *name);
-        let series = series.ok_or_else(|| lacks(&version, name))?;
-        let values = series.values();
-        expect_named(condition, &values, &version)?;
-        let compared = condition.baseline_names();
-        let noises = compared.iter().filter_map(|name| noise_of_mean(&series.runs_of(name)));
-        let noise = noises.reduce(f64::max);
-        Ok(Some(Reference { values, noise }))
-    }
-
-    fn baseline_of_investigation(&self) -> Result<String, Failure> {
-        let within = self.request.within.as_ref();
-        let stored = within.and_then(|within| within.investigation().baseline());
-        stored.map(|stored| stored.version.clone()).ok_or_else(|| {
-            Failure::new(FailureKind::Blocked, "the condition compares with a baseline, and none was named")
-                .hint("name a stored one with --baseline VERSION, or measure one first with --baseline-at NUMBER")
-        })
-    }
-
     fn announce(&self, lab: &mut Lab<'_>) {
         let (probe, most) = (self.request.probe.measured(), self.load.settings.most_probes);
         let finish = self.request.probe.of_finish();
-        let each = probe + self.load.pause(probe);
-        let all = each * u32::try_from(most).unwrap_or(u32::MAX) + finish;
+        let each = lasting(self.entry, probe) + self.load.pause(probe);
+        let all = each * u32::try_from(most).unwrap_or(u32::MAX) + lasting(self.entry, finish);
         let text = format!(
-            "plan: up to {} of {} s and a run of {} s, up to about {} in all; most searches need a third of that",
+            "plan: up to {} of {} s and a run of {} s, up to about {} in all; it ends as soon as the answer is certain enough",
             units::count(most, "probe"),
             units::plain(probe.as_secs_f64()),
             units::plain(finish.as_secs_f64()),
@@ -378,7 +358,7 @@ impl Job<'_> {
         lab: &mut Lab<'_>,
         workspace: Option<&Workspace>,
         place: &Workplace,
-        stored: Option<Reference>,
+        against: Against,
         kept: Option<Kept>,
         head: Option<&git::Head>,
     ) -> Result<Bisected, Failure> {
@@ -386,6 +366,7 @@ impl Job<'_> {
         let checkout =
             Checkout { dirty: head.map(|head| head.dirty), commit: head.map(|head| head.commit.clone()) };
         let environment = lab.environment(workspace, checkout, place.slot.waited)?;
+        let stored = against.reference(&environment)?;
         workplace::probe(lab, self.request.measuring.noise_accepted.is_some())?;
         let sources = sources(&layout.root, &layout.folder, lab.interrupt)?.map(|found| found.digest);
         let demand = &self.request.measuring.demand;
@@ -424,12 +405,17 @@ impl Job<'_> {
             _ => None,
         };
         let known = measured.as_ref().unwrap_or(known);
+        if known.noise.is_none() && self.load.condition.as_ref().is_some_and(Condition::uses_baseline) {
+            let text = "the baseline does not tell how well its values are known: the interval is the one for exactly these";
+            lab.report(Event::Warning { text: text.to_owned() });
+        }
         let terms = Terms { baseline: &known.values, ..terms };
         let probing = Probing { terms: &terms, ..probing };
         let order = Bisecting { probing, baseline_noise: known.noise, ..order };
         let question = LoadQuestion::of(
             &order,
-            (&layout.root, &self.load.compared.origin()),
+            &self.load.compared.origin(),
+            (&layout.root, self.investigation()),
             sources,
             (environment.identity, environment.machine),
         );
@@ -444,7 +430,13 @@ impl Job<'_> {
     }
 
     /// Stores what was found where it is an answer, and says it.
-    fn store(&self, lab: &mut Lab<'_>, place: &Workplace, searched: Searched) -> Result<Reply, Failure> {
+    fn store(
+        &self,
+        lab: &mut Lab<'_>,
+        place: &Workplace,
+        standing: Standing,
+        searched: Searched,
+    ) -> Result<Reply, Failure> {
         let log = files::relative(&place.folder.join(probes::FILE), &self.session.layout.root);
         let (found, status) = (searched.found.clone(), searched.found.status);
         let mut text = rendered::text(&found, &searched.probes);
@@ -454,10 +446,15 @@ impl Job<'_> {
             let mut reply = unanswered(status, &rendered::answer(&found));
             (reply.text, reply.result) = (text, result);
             reply.phase = Some(Phase::BreakingPoint);
+            let baseline = self.request.within.as_ref().and_then(|within| within.investigation().baseline());
+            reply.baseline = baseline.map(|baseline| baseline.version.clone());
             reply.findings = phase::findings(&Searched { file: log, ..searched });
             return Ok(reply);
         }
-        let applied = self.apply(lab, place, searched)?;
+        let applied = self.apply(lab, place, standing, searched)?;
+        if status != SearchStatus::Budget {
+            probes::close(&place.folder)?;
+        }
         let mut reply = investigating::reply("bisect-load", text, result, &applied, self.global);
         if applied.noted.is_none() {
             reply.text.push_str("no investigation is open, so nothing was logged and nothing committed\n");
@@ -468,8 +465,13 @@ impl Job<'_> {
         Ok(reply)
     }
 
-    fn apply(&self, lab: &mut Lab<'_>, place: &Workplace, searched: Searched) -> Result<Applied, Failure> {
-        let standing = Within::standing(self.request.within.as_ref(), self.session)?;
+    fn apply(
+        &self,
+        lab: &mut Lab<'_>,
+        place: &Workplace,
+        standing: Standing,
+        searched: Searched,
+    ) -> Result<Applied, Failure> {
         let approvals = phase::approvals(&searched);
         let (args, interrupt) = (&self.args.investigation, lab.interrupt);
         let desk = investigating::desk(self.session, standing, args, approvals, &place.slot, interrupt);
@@ -487,39 +489,29 @@ fn unanswered(status: SearchStatus, answer: &str) -> Reply {
             FailureKind::Environment,
             "generate the load with more threads or from another machine, or stay below with --param-max",
         ),
-        SearchStatus::InfraError => {
-            (FailureKind::Benchmark, "mend that, and go on behind the probes so far with --resume")
+        SearchStatus::InfraError => (
+            FailureKind::Benchmark,
+            "mend that, and go on behind the probes so far with --resume; where a file of the project is changed \
+             for it, search anew",
+        ),
+        SearchStatus::Drifted => {
+            return undecided("search again while nothing else changes the speed of this machine");
         }
-        _ => {
-            let plain = Reply::plain("bisect-load", String::new(), Value::Null);
-            return Reply { end: End::Alarm(UNDECIDED), ..plain };
-        }
+        _ => return undecided("grant it more with --resume: --max-probes, or --max-time"),
     };
     Reply::failed("bisect-load", None, Failure::new(kind, answer).hint(hint))
+}
+
+/// One that could have told something, and did not.
+fn undecided(hint: &str) -> Reply {
+    let plain = Reply::plain("bisect-load", String::new(), Value::Null);
+    let next = Some(NextStep::Question(hint.to_owned()));
+    Reply { status: Status::Blocked, next, end: End::Alarm(UNDECIDED), ..plain }
 }
 
 fn with_resumption(failure: Failure) -> Failure {
     match failure.hint {
         None => failure.hint("the same command with --resume goes on behind the probes so far"),
         Some(_) => failure,
-    }
-}
-
-fn lacks(version: &str, name: &BenchName) -> Failure {
-    Failure::new(FailureKind::Blocked, format!("the baseline {version} holds no {name}")).hint(
-        "measure it with `cargo perf baseline`, or compare with what is measured first: --baseline-at NUMBER",
-    )
-}
-
-/// Refuses a stored baseline without the metrics that the condition compares with.
-fn expect_named(condition: &Condition, values: &MetricValues, version: &str) -> Result<(), Failure> {
-    let known: Vec<String> = values.iter().map(|(name, _)| name.to_string()).collect();
-    match condition.baseline_names().into_iter().find(|name| !known.contains(name)) {
-        None => Ok(()),
-        Some(name) => Err(Failure::new(
-            FailureKind::Blocked,
-            format!("the baseline {version} holds no {name}; it holds {}", known.join(", ")),
-        )
-        .hint("measure it again with `cargo perf baseline`")),
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: arguments in, one answer out, an exit code.
 
+pub mod against;
 pub mod apply;
 pub mod arguments;
 pub mod asked;

@@ -15,6 +15,8 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+pub use unit::is_of_time;
+
 use crate::failure::Failure;
 use std::collections::BTreeSet;
 use std::fmt;

@@ -84,6 +84,11 @@ impl Unit {
     }
 }
 
+/// Whether this is the name of a unit of time.
+pub fn is_of_time(name: &str) -> bool {
+    Unit::named(name).is_some_and(|unit| unit.dimension == Dimension::Time)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,5 @@
-//! Rule 6 of an experiment: its baseline is of this machine and of these sources, and can be reproduced.
+//! Rule 6 of an experiment: its baseline is of this machine and of these sources, and can be reproduced. A search
+//! that compares with a baseline asks for the machine too.
 
 use crate::failure::Failure;
 use crate::lab::doubt::over_limit;
@@ -18,15 +19,22 @@ const BUILD: [&str; 5] = ["rustc", "rustflags", "encoded_rustflags", "target_cpu
 /// What of the settings of a machine decides over numbers.
 const SETTINGS: [&str; 2] = ["governor", "turbo"];
 
+/// What is refused against a baseline.
+const EXPERIMENT: &str = "an experiment against";
+const SEARCH: &str = "a search that compares with";
+/// Why, where it was measured or built elsewhere.
+const OTHER_MACHINE: &str = "is of another machine";
+const OTHER_BUILD: &str = "was built otherwise";
+
 /// Rule 6: the baseline is of this machine and of these sources.
 ///
 /// # Errors
 /// `Rule`, naming what differs.
 pub fn expect_baseline(baseline: &Baseline, now: &Environment, same_sources: bool) -> Result<(), Failure> {
     if !same_sources {
-        return Err(refused(baseline, "was measured on other sources"));
+        return Err(refused(EXPERIMENT, baseline, "was measured on other sources"));
     }
-    expect_equal(baseline, now, "is of another machine", is_of_machine)
+    expect_equal(EXPERIMENT, baseline, now, (OTHER_MACHINE, is_of_machine))
 }
 
 /// Rule 6: what was built of the sources of the baseline was built as the baseline was.
@@ -34,24 +42,37 @@ pub fn expect_baseline(baseline: &Baseline, now: &Environment, same_sources: boo
 /// # Errors
 /// `Rule`, naming what differs.
 pub fn expect_same_build(baseline: &Baseline, built: &Environment) -> Result<(), Failure> {
-    expect_equal(baseline, built, "was built otherwise", is_of_build)
+    expect_equal(EXPERIMENT, baseline, built, (OTHER_BUILD, is_of_build))
 }
 
+/// Rule 6 of a search: the baseline that its condition compares with is of this machine and this toolchain. Its
+/// sources may be others: that is often the question.
+///
+/// # Errors
+/// `Rule`, naming what differs.
+pub fn expect_comparable(baseline: &Baseline, now: &Environment) -> Result<(), Failure> {
+    expect_equal(SEARCH, baseline, now, (OTHER_MACHINE, is_of_machine))?;
+    expect_equal(SEARCH, baseline, now, (OTHER_BUILD, is_of_build))
+}
+
+/// In which kind of difference two environments are not equal, in words, and what is one of it.
+type Kind = (&'static str, fn(&Difference) -> bool);
+
 fn expect_equal(
+    asked: &str,
     baseline: &Baseline,
     now: &Environment,
-    what: &str,
-    counts: fn(&Difference) -> bool,
+    (what, counts): Kind,
 ) -> Result<(), Failure> {
     let Some(found) = differences(&baseline.env, now).into_iter().find(counts) else { return Ok(()) };
     let shown = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
     let text = format!("{what}: {} was {} and is {}", found.field, shown(found.a), shown(found.b));
-    Err(refused(baseline, &text))
+    Err(refused(asked, baseline, &text))
 }
 
-fn refused(baseline: &Baseline, what: &str) -> Failure {
+fn refused(asked: &str, baseline: &Baseline, what: &str) -> Failure {
     Rule::CleanBaseline
-        .refuses(format!("an experiment against {}, which {what}", baseline.version))
+        .refuses(format!("{asked} {}, which {what}", baseline.version))
         .hint("measure it again: `cargo perf baseline`")
 }
 

@@ -3,14 +3,14 @@
 
 use super::Lab;
 use super::classify::Terms;
-use super::probing::Probing;
+use super::probing::{Probing, lasting};
 use super::searching::{Attempt, Ended, Outside, Searching};
 use crate::bench::selection::near_misses;
-use crate::condition::{Condition, Known};
+use crate::condition::{Condition, Known, is_of_time};
 use crate::failure::{Failure, FailureKind};
 use crate::model::duration::RunDuration;
 use crate::model::event::Event;
-use crate::model::metric::MetricValues;
+use crate::model::metric::{MetricSpec, MetricValues};
 use crate::model::parameter::Parameter;
 use crate::model::search::{BreakingPoint, LoadInterval, ProbeOutcome, ProbeRecord, Purpose, SearchStatus};
 use crate::model::units;
@@ -25,6 +25,10 @@ use std::time::{Duration, Instant};
 const TRIAL: Duration = Duration::from_secs(1);
 /// What generators say of themselves that wait for each answer before they ask again.
 const CLOSED: &str = "closed_loop";
+/// Units of time that end the names of metrics. Minutes do not: a `_min` is the smallest of something.
+const NAMED: [&str; 4] = ["_ns", "_us", "_ms", "_s"];
+/// What ends the name of a rate.
+const RATE: &str = "_per_s";
 /// A limit that was measured may be off by so many standard deviations: 95 %.
 const SIGMAS: f64 = 1.96;
 /// How often the values are measured that a condition compares with, when they are measured here.
@@ -85,17 +89,8 @@ impl Lab<'_> {
                 return Err(Failure::benchmark(format!("{name} prints no metrics to decide {condition} by"))
                     .hint("let it print a line as in `PERF_METRICS p99_ms=12` (docs/external.md)"));
             }
-            if !order.accept_closed && is_closed(&tried.metrics) && judges_times(condition) {
-                return Err(Failure::new(
-                    FailureKind::Blocked,
-                    format!(
-                        "{} waits for each answer before it asks again, so its times hide every stall",
-                        probing.entry.benchmark.name
-                    ),
-                )
-                .hint("let it send requests on a schedule (docs/load-search.md), or judge its times all the same with --accept-closed"));
-            }
         }
+        expect_open(order, &tried.metrics)?;
         if tried.classified.outcome == ProbeOutcome::InfraError {
             let name = &probing.entry.benchmark.name;
             return Err(Failure::benchmark(format!("{name} cannot be probed: {}", tried.classified.reason))
@@ -159,8 +154,7 @@ pub struct Reference {
 
 /// What is known of a metric that was seen, or that there is and could not be told of so short a run.
 fn known(probing: &Probing<'_>, tried: &Attempt, name: &str) -> Option<Known> {
-    let bare = name.rsplit('/').next().unwrap_or(name);
-    let unit = probing.terms.declared.get(bare).and_then(|spec| spec.unit.clone());
+    let unit = probing.terms.declared.get(bare(name)).and_then(|spec| spec.unit.clone());
     let is_seen = tried.metrics.iter().any(|(metric, _)| metric.to_string() == name);
     (is_seen || tried.left_out.contains_key(name)).then_some(Known { unit })
 }
@@ -179,13 +173,37 @@ fn with_near(failure: Failure, condition: &Condition, metrics: &MetricValues) ->
     })
 }
 
-fn is_closed(metrics: &MetricValues) -> bool {
-    metrics.flat.get(CLOSED).is_some_and(|closed| *closed != 0.0)
+/// Refuses to judge the times of a generator that has said that it waits for answers.
+fn expect_open(order: &Bisecting<'_>, metrics: &MetricValues) -> Result<(), Failure> {
+    let Probing { entry, terms, .. } = order.probing;
+    let is_closed = metrics.flat.get(CLOSED).is_some_and(|closed| *closed != 0.0);
+    let is_time = |name: &String| is_time(name, terms.declared.get(bare(name)));
+    let judges_times = || terms.condition.is_some_and(|condition| condition.names().iter().any(is_time));
+    if order.accept_closed || !is_closed || !judges_times() {
+        return Ok(());
+    }
+    let name = &entry.benchmark.name;
+    Err(Failure::new(
+        FailureKind::Blocked,
+        format!("{name} waits for each answer before it asks again, so its times hide every stall"),
+    )
+    .hint(
+        "let it send requests on a schedule (docs/breaking-point.md), or judge its times all the same with \
+         --accept-closed",
+    ))
 }
 
-/// Whether a condition names a metric whose name ends with a unit of time.
-fn judges_times(condition: &Condition) -> bool {
-    condition.names().iter().any(|name| ["_ns", "_us", "_ms", "_s"].iter().any(|unit| name.ends_with(unit)))
+/// Whether a metric is a time: by its declared unit, or by its name.
+fn is_time(name: &str, declared: Option<&MetricSpec>) -> bool {
+    match declared.and_then(|spec| spec.unit.as_deref()) {
+        Some(unit) => is_of_time(unit),
+        None => !name.ends_with(RATE) && NAMED.iter().any(|unit| name.ends_with(unit)),
+    }
+}
+
+/// The name of a metric without that of its scenario.
+fn bare(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 /// Of each metric that all runs have the middle value, and how far those that `condition` compares with are known.
@@ -244,6 +262,8 @@ impl Outside for Hands<'_, '_, '_> {
         let value = self.order.parameter.text(load);
         let name = format!("probe-{:04}", self.attempts);
         let attempt = self.lab.probe(&self.order.probing, &value, self.length(purpose), &name)?;
+        // What is tried for a moment may print nothing yet.
+        expect_open(self.order, &attempt.metrics)?;
         self.lab.report(Event::ProbeFinished {
             attempt: self.attempts,
             load: value,
@@ -281,7 +301,7 @@ impl Outside for Hands<'_, '_, '_> {
     }
 
     fn is_time_up(&self, purpose: Purpose) -> bool {
-        let next = self.length(purpose);
+        let next = lasting(self.order.probing.entry, self.length(purpose));
         self.order.most_time.is_some_and(|most| self.started.elapsed() + next > most)
     }
 }
@@ -329,4 +349,17 @@ fn found(order: &Bisecting<'_>, searching: &Searching<'_>, ended: Ended) -> Resu
         baseline_noise: order.baseline_noise,
         needs: answer.needs,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_a_time_by_its_unit_or_else_by_its_name() {
+        let of = |unit: &str| MetricSpec { unit: Some(unit.to_owned()), ..MetricSpec::default() };
+        assert!(is_time("p99", Some(&of("ms"))) && is_time("low/p99_ms", None) && is_time("p99_us", None));
+        assert!(!is_time("throughput_per_s", None) && !is_time("p99", None) && !is_time("rps_min", None));
+        assert!(!is_time("queue_s", Some(&of("requests"))), "its unit is known");
+    }
 }

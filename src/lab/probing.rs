@@ -51,6 +51,16 @@ pub struct Probing<'a> {
     pub terms: &'a Terms<'a>,
 }
 
+/// How long a run of `entry` takes that measures for `measured`, between its start and its end.
+pub fn lasting(entry: &Entry, measured: Duration) -> Duration {
+    let warm_up = match &entry.program {
+        Program::External(external) => external.warm_up.unwrap_or_default(),
+        Program::Bench(_) if entry.benchmark.harness.is_program() => Duration::ZERO,
+        Program::Bench(_) => measured / WARM_UP_SHARE,
+    };
+    measured + warm_up
+}
+
 /// A run that has ended, with what it printed or why that is nothing.
 struct Probed {
     exit: Exit,
@@ -134,7 +144,7 @@ impl Lab<'_> {
         let demand = Demand { parameter: Some(value.to_owned()), ..probing.demand.clone() };
         let job = Job::new(probing.entry, &demand, probing.slot, probing.folder)?;
         let mode = RunMode::Duration { measured, warm_up: job.warm_up };
-        let deadline = self.probe_deadline(measured + job.warm_up.unwrap_or_default());
+        let deadline = self.probe_deadline(lasting(probing.entry, measured));
         let ran = self.start_program(&job, mode, name, deadline, &mut Watch::start())?;
         let found = ran.printed.into_found(&probing.entry.benchmark.name.to_string());
         Ok(Probed {
@@ -163,7 +173,7 @@ impl Lab<'_> {
             parameter: Some(value),
             log: probing.folder.join(name).with_extension("log"),
             log_limit: LOG_LIMIT,
-            deadline: self.probe_deadline(measured + warm_up),
+            deadline: self.probe_deadline(lasting(probing.entry, measured)),
             number: 0,
             stop_above: None,
         };

@@ -60,19 +60,22 @@ struct AskedJudging {
     sentinels: usize,
 }
 
-/// The machine.
+/// The project, the investigation in it, and the machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct AskedPlace {
     root: PathBuf,
+    #[serde(default)]
+    investigation: Option<String>,
     identity: Identity,
     machine: Machine,
 }
 
 impl LoadQuestion {
-    /// What `order` asks of `sources`, on a machine.
+    /// What `order` asks of `sources`, for an investigation or for none, on a machine.
     pub fn of(
         order: &Bisecting<'_>,
-        (root, origin): (&Path, &str),
+        origin: &str,
+        (root, investigation): (&Path, Option<&str>),
         sources: Option<String>,
         (identity, machine): (Identity, Machine),
     ) -> Self {
@@ -113,13 +116,19 @@ impl LoadQuestion {
             baseline: Reference { values: terms.baseline.clone(), noise: order.baseline_noise },
             origin: origin.to_owned(),
             sources,
-            place: AskedPlace { root: root.to_path_buf(), identity, machine },
+            place: AskedPlace {
+                root: root.to_path_buf(),
+                investigation: investigation.map(str::to_owned),
+                identity,
+                machine,
+            },
         }
     }
 
-    /// Whether it asks of this benchmark of the project at `root`.
-    pub fn is_of(&self, bench: &BenchName, root: &Path) -> bool {
-        self.program.bench == *bench && self.place.root == root
+    /// Whether it asks of this benchmark of the project at `root`, for the same investigation or for none.
+    pub fn is_of(&self, bench: &BenchName, root: &Path, investigation: Option<&str>) -> bool {
+        let place = &self.place;
+        self.program.bench == *bench && place.root == root && place.investigation.as_deref() == investigation
     }
 
     /// In what `self` is another question than `kept`, in words; `None` when it is the same.

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// The file in the folder of a run.
 pub const FILE: &str = "probes.jsonl";
+/// What is beside it when the search has its answer.
+const ANSWERED: &str = "answered";
 
 /// An open log.
 #[derive(Debug)]
@@ -98,12 +100,22 @@ impl ProbeLog {
     }
 }
 
-/// The newest folder below `runs` that holds a log of a question that is `meant`. Others may search here too.
+/// Says that the search in `folder` has its answer: nothing goes on with it.
+///
+/// # Errors
+/// `Environment` when that cannot be written.
+pub fn close(folder: &Path) -> Result<(), Failure> {
+    files::write_atomic(&folder.join(ANSWERED), b"")
+}
+
+/// The newest folder below `runs` that holds a log without an answer, of a question that is `meant`. Others may search
+/// here too.
 pub fn newest<Q: DeserializeOwned>(runs: &Path, meant: impl Fn(&Q) -> bool) -> Option<PathBuf> {
     let entries = fs::read_dir(runs).ok()?;
     let folders = entries.flatten().map(|entry| entry.path());
+    let open = folders.filter(|folder| !folder.join(ANSWERED).exists());
     // Their names begin with the time.
-    folders.filter(|folder| question(folder).is_some_and(|question| meant(&question))).max()
+    open.filter(|folder| question(folder).is_some_and(|question| meant(&question))).max()
 }
 
 /// What is searched by the log in `folder`, when there is one that can be read.
@@ -171,6 +183,8 @@ mod tests {
         }
         fs::create_dir(runs.path().join("20260104-d")).expect("made");
         assert_eq!(newest("q"), Some(runs.path().join("20260103-a")));
+        close(&runs.path().join("20260103-a")).expect("closed");
+        assert_eq!(newest("q"), Some(runs.path().join("20260102-b")), "what has its answer is done");
     }
 
     #[test]

@@ -124,9 +124,16 @@ fn what_was_changed_meanwhile_is_another_search() {
     refused(&[], "other sources");
     fs::remove_file(sandbox.path("more")).expect("it can be removed");
     assert_eq!(kept(&folder), before, "nothing of it was probed");
-    // More probes are no other question.
+    // More probes are no other question, and neither is one that was asked since and has its answer.
+    let other = search(&sandbox, &["--param-max=400"]).succeeds().json();
     let answer = search(&sandbox, &["--resume", "--max-probes=50"]).succeeds().json();
     assert_eq!(found(&answer)["status"], "found");
+    assert_eq!(kept(&folder)[..before.len()], before[..], "it went on behind its own probes");
+    assert_ne!(folder_of(&sandbox, &answer), folder_of(&sandbox, &other));
+    // What has its answer does not go on. Other tests may have been interrupted in the folder that all share.
+    search(&sandbox, &[]).unbuilt().succeeds();
+    let again = search(&sandbox, &["--resume"]).unbuilt().run();
+    again.assert_refused(2, "no search of service was interrupted here", "--resume");
 }
 
 fn a_disk_that_is_full_loses_nothing() -> Outcome {

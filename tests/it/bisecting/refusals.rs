@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         times_of_a_closed_loop_are_refused,
         a_baseline_that_is_not_there_is_named,
         what_is_measured_first_is_compared_with,
+        s10_what_is_stored_is_compared_with_on_its_machine_only,
         the_load_is_told_in_both_variables,
         several_benchmarks_are_refused,
     ]
@@ -73,6 +74,7 @@ fn flags_that_a_search_sets_itself_are_refused() {
     let sandbox = Sandbox::of("load-cases");
     let search = |flag: &str| sandbox.perf(["bisect-load", "--filter=service", flag]);
     search("--timeout=20").fails(2, "a timeout of 20 s would end the run behind the search", "--timeout");
+    search("--timeout=60").fails(2, "a timeout of 60 s would end the run", "--timeout");
     search("--runs=5").fails(2, "--runs means nothing to a search", "--duration");
     search("--param-value=5").fails(2, "--param-value means nothing to a search", "--param-min");
     search("--baseline=v1").fails(2, "the condition compares with no baseline", "--while");
@@ -187,11 +189,16 @@ fn a_baseline_that_is_not_there_is_named() {
         sandbox.perf(["bisect-load", "--filter=service", condition]).args(SHORT).args(flags)
     };
     search(&["--baseline=v9"]).fails(6, "v9", "baseline");
-    // One without the metric that is compared with.
-    let words = ["baseline", "v1", "--command", "sh -c 'echo PERF_METRICS other=1'", "--runs=3", NOISY];
-    sandbox.perf(words).run();
-    let refused = search(&["--baseline=v1"]).run();
-    assert_eq!(refused.status.code(), Some(6), "{refused:#?}");
+    // One of another benchmark, and one without the metric that is compared with.
+    let measure = |words: &[&str]| sandbox.perf(["baseline"]).args(words).args(["--runs=3", NOISY]);
+    measure(&["v1", "--command=./load.sh tells_another_metric 120"]).succeeds();
+    search(&["--baseline=v1"]).fails(6, "the baseline v1 holds no service", "--baseline-at");
+    let whole = sandbox.read("perf.toml");
+    let other = whole.replace("\"breaks\"", "\"tells_another_metric\"").replace("p99_ms = {", "other = {");
+    sandbox.write("perf.toml", &other);
+    measure(&["v2", "--filter=service"]).succeeds();
+    sandbox.write("perf.toml", &whole);
+    search(&["--baseline=v2"]).fails(6, "the baseline v2 holds no p99_ms; it holds ", "cargo perf baseline");
 }
 
 fn what_is_measured_first_is_compared_with() {
@@ -203,6 +210,27 @@ fn what_is_measured_first_is_compared_with() {
     let interval = &found(&answer)["interval"];
     let end = |name: &str| interval[name].as_u64().expect("a load");
     assert!(end("low") <= 120 && 120 <= end("high"), "{answer}");
+}
+
+fn s10_what_is_stored_is_compared_with_on_its_machine_only() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("load-cases");
+    // At the load 12, which the script has without any, it is 1.
+    sandbox.perf(["baseline", "v1", "--filter=service", "--runs=3", NOISY]).succeeds();
+    let search = || {
+        let words = ["bisect-load", "--filter=service", "--while=p99_ms < 10 * baseline", "--baseline=v1"];
+        sandbox.perf(words).args(SHORT)
+    };
+    let answer = search().args(["--json"]).succeeds().json();
+    let interval = &found(&answer)["interval"];
+    let end = |name: &str| interval[name].as_u64().expect("a load");
+    assert!(end("low") <= 120 && 120 <= end("high"), "{answer}");
+    let file = ".claude/perf/baselines/v1.json";
+    let mut stored: Value = serde_json::from_str(&sandbox.read(file)).expect("a baseline");
+    stored["env"]["machine"]["cpu_model"] = "another one".into();
+    sandbox.write(file, &stored.to_string());
+    let cause = "compares with v1, which is of another machine: cpu_model was another one";
+    search().fails(5, cause, "cargo perf baseline");
 }
 
 fn the_load_is_told_in_both_variables() {
