@@ -2,7 +2,7 @@
 
 use crate::harness_kinds::{baseline, stored_series};
 use crate::support::perf::clean;
-use crate::support::sandbox::{Sandbox, run_folders};
+use crate::support::sandbox::{NOISY, Sandbox, mirror, run_folders};
 use crate::support::traces::snapshot;
 use crate::support::{machine, repository, target_folder, trials};
 use libtest_mimic::Trial;
@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         a_main_on_the_harness_has_samples_and_no_runs,
         a_criterion_bench_on_the_harness_counts_its_allocations,
         a_main_on_the_harness_refuses_a_program_of_another_protocol,
+        a_main_of_metrics_alone_is_compared,
         each_process_that_measures_runs_a_copy_of_its_own,
         a_failed_process_leaves_no_copy_of_its_executable,
     ]
@@ -32,6 +33,38 @@ fn own_harness() -> Sandbox {
     sandbox.write("Cargo.toml", &manifest);
     sandbox.commit_all();
     sandbox
+}
+
+/// As a load has no samples, but metrics.
+fn a_main_of_metrics_alone_is_compared() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("own-harness");
+    // No revision holds what lies elsewhere, so that the harness has to lie here.
+    mirror(&repository().join("harness"), &sandbox.path("harness"));
+    let harness = "[package]\nname = \"perf-harness\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[features]\ncriterion = \
+                   []\nload = []\n\n[dependencies]\nmemchr = \"2\"\nserde_json = { version = \"1\", features = \
+                   [\"float_roundtrip\", \"raw_value\"] }\nserde_core = { version = \"1\", default-features = false }\n";
+    sandbox.write("harness/Cargo.toml", harness);
+    let of_criterion = "[[bench]]\nname = \"criterion\"\nharness = false\n";
+    let manifest = sandbox.read("Cargo.toml").replace(of_criterion, "");
+    let manifest = manifest.replace("\"../../harness\", features = [\"criterion\"]", "\"harness\"");
+    sandbox.write("Cargo.toml", &manifest);
+    fs::remove_file(sandbox.path("benches/criterion.rs")).expect("a bench");
+    let program = |value: &str| {
+        format!(
+            "use std::time::{{Duration, Instant}};\n\nfn main() -> Result<(), perf_harness::RunError> {{\n\
+             let mut run = perf_harness::Run::from_env()?;\nlet started = Instant::now();\n\
+             while started.elapsed() < Duration::from_millis(300) {{}}\nrun.metric(\"a\", {value});\nrun.finish()\n}}\n"
+        )
+    };
+    sandbox.write("benches/program.rs", &program("10.0"));
+    sandbox.commit_all();
+    sandbox.write("benches/program.rs", &program("20.0"));
+    let words = ["compare", "--filter=program", "--metric=a:ms:lower", "--relock", "--json"];
+    let short = ["--approve-short=a test", "--duration=2", NOISY];
+    let answer = sandbox.perf(words).args(short).succeeds().json();
+    let found = &answer["result"]["comparisons"][0];
+    assert_eq!((&found["metric"]["name"], &found["verdict"]), (&"a".into(), &"regressed".into()), "{answer}");
 }
 
 /// Measures one bench of it; returns the answer and the stored series.
