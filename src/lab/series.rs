@@ -96,10 +96,12 @@ impl Series {
         let live = reading.live.as_ref();
         let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
         let measuring = seconds(live.map(|live| live.measuring));
+        let wall = result.ended.wall.as_secs_f64();
         let (measured_s, accounting) = match reading.values.sum().filter(|_| reading.unit == "ns") {
-            Some(sum) => (sum / 1e9, Accounting::Samples),
-            None if live.is_some() => (measuring, Accounting::Wall),
-            None => (result.ended.wall.as_secs_f64(), Accounting::Wall),
+            // Threads that measure at once have more time together than has passed.
+            Some(sum) if sum / 1e9 <= wall => (sum / 1e9, Accounting::Samples),
+            _ if live.is_some() => (measuring, Accounting::Wall),
+            _ => (wall, Accounting::Wall),
         };
         if measured_s <= 0.0 {
             return Err(Failure::benchmark(format!("the samples of {} sum to no time at all", self.name)));

@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
         old_releases_of_criterion_measure_exactly_the_chosen_id,
         a_divan_bench_is_measured_by_its_table,
         a_divan_bench_over_several_thread_counts_is_refused,
+        a_divan_bench_on_threads_is_measured_by_the_clock,
         a_libtest_bench_is_measured_by_the_clock,
         a_libtest_bench_that_the_compiler_refuses_is_a_failed_build,
         a_custom_main_is_measured_by_its_own_metrics,
@@ -179,6 +180,23 @@ fn a_divan_bench_over_several_thread_counts_is_refused() {
     let sandbox = Sandbox::of("harness-kinds");
     let perf = baseline(&sandbox, "divan-0-1", "kernels::sum_on_threads");
     perf.fails(7, "2 rows of times", "a single thread count");
+}
+
+/// Its threads have more time together than has passed, which is what 60 s are of.
+fn a_divan_bench_on_threads_is_measured_by_the_clock() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("harness-kinds");
+    let file = "divan-0-1/benches/kernels.rs";
+    let (small, large) = ("divan::black_box(&[1, 2, 3])", "&(0..100_000).collect::<Vec<u64>>()");
+    let source = sandbox.read(file).replace("threads = [1, 2]", "threads = 4");
+    let (before, on_threads) = source.split_once("fn sum_on_threads").expect("the bench");
+    sandbox.write(file, &format!("{before}fn sum_on_threads{}", on_threads.replacen(small, large, 1)));
+    let ended = baseline(&sandbox, "divan-0-1", "kernels::sum_on_threads").succeeds();
+    let series = stored_series(&sandbox, &ended, "kernels::sum_on_threads");
+    assert_eq!(series["accounting"], "wall", "{}", series["totals"]);
+    for fork in series["forks"].as_array().expect("forks") {
+        assert!(fork["measured_s"].as_f64() <= fork["wall_s"].as_f64(), "{fork}");
+    }
 }
 
 fn a_libtest_bench_is_measured_by_the_clock() {
