@@ -47,6 +47,7 @@ pub fn run(
     interrupt: &Interrupt,
     printer: &mut Printer,
 ) -> Result<Reply, Failure> {
+    args.bench.measuring.expect_no_aggregate()?;
     let session = Session::open(global)?;
     let mut contesting = args.contesting(&session, global, interrupt)?;
     let mut lab = contesting.chosen.lab(&session, args.bench.measuring.timeout, interrupt, printer)?;

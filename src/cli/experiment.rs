@@ -116,6 +116,7 @@ pub fn run(
     printer: &mut Printer,
 ) -> Result<Reply, Failure> {
     args.expect_no_secret()?;
+    args.bench.measuring.expect_no_aggregate()?;
     let session = Session::open(global)?;
     args.expect_portable(global)?;
     if let Some(why) = &args.abandon {

@@ -182,6 +182,18 @@ impl MeasuringArgs {
         given.filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
     }
 
+    /// Refuses to put runs together where each is one of a pair.
+    ///
+    /// # Errors
+    /// `Usage`.
+    pub fn expect_no_aggregate(&self) -> Result<(), Failure> {
+        match self.aggregate {
+            None => Ok(()),
+            Some(_) => Err(Failure::usage("--aggregate means nothing where runs are compared in pairs")
+                .hint("leave it away: a verdict rests on the ratio of each pair")),
+        }
+    }
+
     /// The flags that not every benchmark can follow.
     fn partial(&self) -> [PartialFlag; 3] {
         [

@@ -313,7 +313,7 @@ impl Lab<'_> {
                 };
                 let run = self.run_program(&job, mode, &format!("run-{number:04}"), watch)?;
                 let values = run.found.values.clone();
-                series.take_run(run);
+                series.take_run(run)?;
                 Some(values)
             }
         };

@@ -223,11 +223,25 @@ impl Series {
     }
 
     /// Takes a run of a program that counts.
-    pub(super) fn take_run(&mut self, run: Run) {
+    ///
+    /// # Errors
+    /// `Benchmark` when it ended before its warm-up was over.
+    pub(super) fn take_run(&mut self, run: Run) -> Result<(), Failure> {
+        if run.fork.measured_s <= 0.0 {
+            let (took, warm_up) = (run.fork.wall_s, run.fork.warm_up_s);
+            return Err(Failure::benchmark(format!(
+                "{} ended after {took:.2} s, within its warm-up of {warm_up} s, so nothing was measured",
+                self.name
+            ))
+            .hint(
+                "let it run for PERF_WARMUP_DURATION and PERF_RUN_DURATION together, or leave --warm-up away",
+            ));
+        }
         self.accounting = run.accounting;
         self.count(&run.fork, 0.0);
         self.allocations.push(None);
         self.forks.push(run.fork);
+        Ok(())
     }
 
     /// Takes a fork that was measured before an interruption.

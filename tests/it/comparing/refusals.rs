@@ -30,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         a_bench_that_one_side_lacks_is_named,
         folders_that_vanish_while_it_measures_are_named,
         a_side_that_fails_is_named_and_what_was_measured_is_kept,
+        a_program_that_ends_within_its_warm_up_is_named,
         too_little_time_is_refused_before_anything_is_measured,
         numbers_out_of_range_are_refused,
         a_comparison_that_is_held_up_is_told_by_whom,
@@ -314,6 +315,24 @@ fn an_interrupted_comparison_ends_everything_and_keeps_its_pairs() {
     let folder = sandbox::run_folder_of(pid).expect("a folder of the run");
     let kept = fs::read_to_string(folder.join("bench-1/pairs.jsonl")).expect("the pairs");
     assert_eq!(kept.lines().count(), 10);
+}
+
+/// Its runs would sum to no time, however many there are.
+fn a_program_that_ends_within_its_warm_up_is_named() {
+    let _machine = machine();
+    let told = Told::of("a=10", "a=11");
+    // It takes no notice of what it is asked.
+    told.0.write("short.sh", "timeout 0.2 sh -c 'while :; do :; done'\ncat says\n");
+    told.0.commit_all();
+    let words = ["compare", "HEAD", "HEAD", "--command=sh short.sh", "--metric=a:ms:lower", "--warm-up=5"];
+    let ended = told.0.perf(words).args(["--approve-short=a test", "--duration=1", NOISY]).run();
+    ended.assert_refused(7, "within its warm-up of 5 s, so nothing was measured", "--warm-up");
+    told.0.perf(["compare", "--command=sh short.sh", "--runs=10", "--aggregate=mean"]).fails(
+        2,
+        "--aggregate means nothing where runs are compared",
+        "leave it away",
+    );
+    told.0.assert_no_process_left();
 }
 
 fn what_is_no_comparison_is_not_verified() {
