@@ -414,6 +414,7 @@ impl<'a> Contesting<'a> {
             terms: self.judging.terms,
             seed: self.seed,
             budget: self.how.max_time,
+            prepare: self.how.prepare.as_deref(),
         })
     }
 

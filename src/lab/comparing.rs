@@ -42,6 +42,8 @@ pub struct Comparing<'a> {
     pub seed: u64,
     /// The wall time that all of it may take.
     pub budget: Option<Duration>,
+    /// What is run in each checkout before it is built.
+    pub prepare: Option<&'a str>,
 }
 
 /// What was measured and what it says.

@@ -1,5 +1,6 @@
 //! What a comparison sets out to do, kept beside its pairs: with both, one that was interrupted goes on.
 
+use super::catalogue::Entry;
 use super::comparing::Comparing;
 use super::contest::{Contest, Course};
 use crate::failure::{Context, Failure, FailureKind};
@@ -28,6 +29,9 @@ pub struct Question {
     view: Option<ViewName>,
     terms: Terms,
     budget: Option<Duration>,
+    /// What is run in each checkout before it is built.
+    #[serde(default)]
+    prepare: Option<String>,
 }
 
 /// A bench that is compared.
@@ -35,6 +39,9 @@ pub struct Question {
 struct Bench {
     name: BenchName,
     executables: Sides<Option<String>>,
+    /// SHA-256 of the commands that are none of cargo's, with what is set for them: a variable may hold a secret.
+    #[serde(default)]
+    commands: Sides<Option<String>>,
     metrics: BTreeMap<String, MetricSpec>,
 }
 
@@ -64,15 +71,19 @@ impl Question {
             view: order.view,
             terms: order.terms,
             budget: order.budget,
+            prepare: order.prepare.map(str::to_owned),
         }
     }
 
     /// In what it is another question than `other`, in words; `None` when it is the same.
     fn differs_from(&self, other: &Self) -> Option<&'static str> {
         let names = |of: &Self| of.benches.iter().map(|bench| bench.name.clone()).collect::<Vec<_>>();
+        let commands = |of: &Self| of.benches.iter().map(|bench| bench.commands.clone()).collect::<Vec<_>>();
         let same = [
             (self.sources == other.sources, "other sources"),
             (names(self) == names(other), "other benches"),
+            (commands(self) == commands(other), "another command, or other variables for it"),
+            (self.prepare == other.prepare, "another --prepare"),
             (self.benches == other.benches, "another build or other declarations of metrics"),
             (self.duration == other.duration && self.runs == other.runs, "another length"),
             (self.parameter == other.parameter, "another load"),
@@ -88,9 +99,17 @@ impl Bench {
         Self {
             name: contest.entries.candidate.benchmark.name.clone(),
             executables: contest.executables(),
+            commands: contest.entries.map(command_of),
             metrics: contest.declared(),
         }
     }
+}
+
+/// The command of an external benchmark, its variables and its warm-up, as a hash.
+fn command_of(entry: &Entry) -> Option<String> {
+    let external = entry.as_external()?;
+    let meant = serde_json::to_vec(&(&external.argv, &external.env, external.warm_up)).ok()?;
+    Some(files::sha256_bytes(&meant))
 }
 
 impl Intent {

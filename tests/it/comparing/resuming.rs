@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "records are damaged as a crash would")]
 
-use super::{Told, document, only};
+use super::{RUNS, Told, document, only};
 use crate::support::sandbox;
 use crate::support::{machine, trials};
 use libtest_mimic::Trial;
@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
         an_interrupted_comparison_goes_on_with_its_pairs,
         a_killed_comparison_is_named_and_goes_on_behind_a_torn_line,
         another_question_does_not_go_on,
+        another_command_does_not_go_on,
         what_cannot_go_on_is_refused,
     ]
 }
@@ -128,6 +129,7 @@ fn another_question_does_not_go_on() {
         ("--view=cost", "other terms"),
         ("--max-time=600", "another --max-time"),
         ("--metric=b:ms:lower", "other declarations of metrics"),
+        ("--prepare=true", "another --prepare"),
     ] {
         let ended = told.compare(&[resume[0], resume[1], other]).run();
         ended.assert_refused(2, difference, "--resume");
@@ -135,6 +137,29 @@ fn another_question_does_not_go_on() {
     told.0.write("says", "PERF_METRICS a=12\n");
     told.compare(&resume).run().assert_refused(2, "other sources", "--resume");
     assert_eq!(kept(&folder), before, "nothing is lost");
+}
+
+/// Both sides are measured with what the work tree says now.
+fn another_command_does_not_go_on() {
+    let _machine = machine();
+    let told = Told::of("a=10", "a=11");
+    let sandbox = &told.0;
+    let declared = |more: &str| {
+        let text = "[[external]]\nid = 'told'\ncommand = ['./case.sh', 'reads', 'says']\nmetrics.a = { better = 'lower' }\n";
+        sandbox.write("perf.toml", &format!("{text}{more}"));
+    };
+    declared("");
+    sandbox.commit_all();
+    let compare =
+        |more: &[&str]| sandbox.perf(["compare", "HEAD~1", "HEAD", "--filter=told"]).args(RUNS).args(more);
+    let mut running = compare(&[]).start();
+    running.keeps("bench-1/pairs.jsonl");
+    running.signal(Signal::INT);
+    running.end();
+    declared("env.MORE = 'x'\n");
+    compare(&["--resume=last"]).run().assert_refused(2, "another command, or other variables", "--resume");
+    declared("");
+    compare(&["--resume=last"]).succeeds();
 }
 
 fn what_cannot_go_on_is_refused() {
