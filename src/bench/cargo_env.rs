@@ -24,13 +24,7 @@ pub struct Configured {
 /// cargo's home.
 pub fn configured(cwd: &Path) -> Result<ConfiguredEnv, Failure> {
     let mut found = ConfiguredEnv::new();
-    for folder in config_folders(cwd) {
-        // Cargo still reads the old name, and prefers it when both exist.
-        let file = ["config", "config.toml"].iter().map(|name| folder.join(name)).find(|path| path.is_file());
-        let Some(file) = file else { continue };
-        let what = || format!("{} cannot be read", file.display());
-        let text = fs::read_to_string(&file).context(FailureKind::Environment, what)?;
-        let table: toml::Table = text.parse().context(FailureKind::Environment, what)?;
+    for (folder, table) in tables(cwd)? {
         // A relative value starts at the folder that holds `.cargo`.
         let base = folder.parent().unwrap_or(&folder);
         for (name, value) in table.get("env").and_then(toml::Value::as_table).into_iter().flatten() {
@@ -40,6 +34,50 @@ pub fn configured(cwd: &Path) -> Result<ConfiguredEnv, Failure> {
         }
     }
     Ok(found)
+}
+
+/// With what cargo would start benches of `target`, or of this machine: what it is told in `cwd` by its environment, or
+/// by `runner` of a target that is named in full.
+pub fn runner(cwd: &Path, target: Option<&str>) -> Result<Option<String>, Failure> {
+    // As variables have it: no dashes and no dots, and in capitals.
+    let plain = |name: &str| name.replace(['-', '.'], "_").to_uppercase();
+    let (arch, os) = (plain(env::consts::ARCH), plain(env::consts::OS));
+    let is_meant = |name: &str| match target {
+        Some(target) => name == plain(target),
+        None => name.starts_with(&arch) && name.contains(&os),
+    };
+    let by_variable = env::vars_os().find_map(|(name, value)| {
+        let target = name.to_str()?.strip_prefix("CARGO_TARGET_")?.strip_suffix("_RUNNER")?;
+        (is_meant(target) && !value.is_empty()).then(|| value.to_string_lossy().into_owned())
+    });
+    if by_variable.is_some() {
+        return Ok(by_variable);
+    }
+    let of = |table: &toml::Table| {
+        let targets = table.get("target").and_then(toml::Value::as_table)?;
+        let (_, meant) =
+            targets.iter().find(|(name, value)| is_meant(&plain(name)) && value.get("runner").is_some())?;
+        let runner = meant.get("runner")?;
+        let words =
+            runner.as_array().map(|words| words.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>());
+        runner.as_str().map(str::to_owned).or_else(|| Some(words?.join(" ")))
+    };
+    Ok(tables(cwd)?.iter().find_map(|(_, table)| of(table)))
+}
+
+/// The configurations that count for `cwd`, the nearest first, each with its folder.
+fn tables(cwd: &Path) -> Result<Vec<(PathBuf, toml::Table)>, Failure> {
+    let mut tables = Vec::new();
+    for folder in config_folders(cwd) {
+        // Cargo still reads the old name, and prefers it when both exist.
+        let file = ["config", "config.toml"].iter().map(|name| folder.join(name)).find(|path| path.is_file());
+        let Some(file) = file else { continue };
+        let what = || format!("{} cannot be read", file.display());
+        let text = fs::read_to_string(&file).context(FailureKind::Environment, what)?;
+        let table: toml::Table = text.parse().context(FailureKind::Environment, what)?;
+        tables.push((folder, table));
+    }
+    Ok(tables)
 }
 
 /// The folders whose configuration counts for `cwd`, the nearest first.
@@ -134,6 +172,20 @@ mod tests {
         let found = configured(&inner).expect("read");
         assert_eq!(found["NEAR"], Configured { value: "near".into(), force: false });
         assert_eq!(found["FAR"], Configured { value: root.path().join("data").into(), force: true });
+    }
+
+    #[test]
+    fn a_runner_is_that_of_the_target_that_is_built() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let here = format!("{}-unknown-{}-gnu", env::consts::ARCH, env::consts::OS);
+        let text = format!(
+            "[target.wasm32-wasip1]\nrunner = 'a'\n[target.{here}]\nrunner = ['taskset', '-c', '1']\n"
+        );
+        configure(root.path(), &text);
+        let found = |target| runner(root.path(), target).expect("read");
+        assert_eq!(found(None).as_deref(), Some("taskset -c 1"));
+        assert_eq!(found(Some("wasm32-wasip1")).as_deref(), Some("a"));
+        assert_eq!(found(Some("wasm32-wasip2")), None);
     }
 
     #[test]

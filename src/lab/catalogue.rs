@@ -142,6 +142,11 @@ impl Lab<'_> {
 
     fn prepare(&mut self, built: Vec<BuiltBench>, workspace: &Workspace) -> Result<Vec<Prepared>, Failure> {
         let configured = cargo_env::configured(&self.cwd)?;
+        if let Some(runner) = cargo_env::runner(&self.cwd, self.flags.target.as_deref())? {
+            let text =
+                format!("cargo would start benches with `{runner}`; here they run as they are, without it");
+            self.report(Event::Warning { text });
+        }
         let libraries = self.standard_libraries()?;
         let kept = workspace.target_directory.join("perf/executables");
         built
