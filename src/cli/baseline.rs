@@ -172,7 +172,7 @@ pub fn run(
         return detach::start(&request.order(&session), interrupt);
     }
     let job = Job { args, request: &request, label: &label, session: &session, entries: &entries, global };
-    job.carry_out(&mut lab, catalogue.workspace.as_ref(), head)
+    job.carry_out(&mut lab, catalogue.workspace.as_ref(), head.as_ref())
 }
 
 /// Package version and commit; the version of the workspace when several packages are meant, the commit
@@ -213,7 +213,7 @@ impl Job<'_> {
         &self,
         lab: &mut Lab<'_>,
         workspace: Option<&Workspace>,
-        head: Option<git::Head>,
+        head: Option<&git::Head>,
     ) -> Result<Reply, Failure> {
         let measuring = &self.request.measuring;
         self.announce(lab);
@@ -254,12 +254,12 @@ impl Job<'_> {
         lab: &mut Lab<'_>,
         place: &Workplace,
         workspace: Option<&Workspace>,
-        head: Option<git::Head>,
+        head: Option<&git::Head>,
     ) -> Result<Measured, Failure> {
         let started_at = clock::now_rfc3339();
         let measuring = &self.request.measuring;
         let checkout =
-            Checkout { dirty: head.as_ref().map(|head| head.dirty), commit: head.map(|head| head.commit) };
+            Checkout { dirty: head.map(|head| head.dirty), commit: head.map(|head| head.commit.clone()) };
         let mut environment = lab.environment(workspace, checkout, place.slot.waited)?;
         if let Some(external) = self.entries.iter().find_map(|entry| entry.as_external()) {
             environment.build.runtime = lab.runtime_of(external)?;
@@ -276,6 +276,12 @@ impl Job<'_> {
         }
         let within = self.request.within.as_ref();
         let tree = within.map(|within| within.tree(self.session, lab.interrupt)).transpose()?;
+        // An investigation has refused that; elsewhere the numbers may be wanted all the same.
+        if head.is_some() && git::head(root, &self.session.layout.folder).as_ref() != head {
+            environment.context.dirty = Some(true);
+            let text = "the sources were changed while it was measured, so the baseline is of no commit";
+            lab.report(Event::Warning { text: text.to_owned() });
+        }
         Ok(Measured {
             label: self.label.clone(),
             command: super::stored_command(root),

@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         the_runtime_is_that_which_the_program_runs_on,
         a_run_for_a_duration_is_told_nothing_that_is_inherited,
         a_run_from_start_to_end_is_told_nothing_that_is_inherited,
+        sources_that_change_meanwhile_are_of_no_commit,
         a_warm_up_is_asked_for_inside_the_measured_run_only,
         runs_become_one_value_in_each_way,
         declared_values_that_differ_are_measured_again_and_refused,
@@ -287,6 +288,23 @@ fn a_run_from_start_to_end_is_told_nothing_that_is_inherited() {
         }
         fs::remove_file(traces).expect("the file is there");
     }
+}
+
+/// K-03: nobody can measure that commit again and get these numbers.
+fn sources_that_change_meanwhile_are_of_no_commit() {
+    let _machine = machine();
+    let sandbox = Sandbox::of("external-cases");
+    sandbox.write("kept", "as it is committed\n");
+    sandbox.commit_all();
+    let ended = sandbox.case(&["tells", "kept"]).args(SHORT).succeeds();
+    assert!(ended.stderr.contains("the sources were changed while it was measured"), "{ended:#?}");
+    let context = &sandbox.stored("v1")["env"]["context"];
+    assert_eq!(context["dirty"], true, "{context}");
+    sandbox.perf(["compare", "v1", "--command", "true"]).fails(
+        6,
+        "sources that no commit holds",
+        "baselines show v1",
+    );
 }
 
 fn a_warm_up_is_asked_for_inside_the_measured_run_only() {
