@@ -32,6 +32,9 @@
 //! | `generator_max_per_s` | how many requests a second this program can send on this machine when nothing answers them but itself; above half of that, what is measured may be the generator |
 //! | `closed_loop` | 1 for a closed loop, which has no response times |
 //!
+//! Requests that fail are in `errors` and in no quantile, whether they failed at once or after a long wait: let a
+//! condition name `errors` too.
+//!
 //! A quantile needs ten requests beyond it: with fewer, it is left out, and standard error says how many it
 //! takes.
 
