@@ -71,9 +71,17 @@ fn accepted<'a>(open: &'a Investigation, id: &str) -> Result<&'a Experiment, Fai
         };
         Failure::usage(format!("there is no experiment {id}")).hint(hint)
     })?;
-    if experiment.verdict() == Some(ExperimentVerdict::Accept) {
+    let is_accepted = experiment.verdict() == Some(ExperimentVerdict::Accept);
+    if is_accepted && open.counts(experiment) {
         return Ok(experiment);
     }
-    Err(Failure::new(FailureKind::Blocked, format!("{id} was not accepted"))
+    let cause = if is_accepted {
+        format!(
+            "{id} was accepted, and its change was rejected as often when it was tried again, or more often"
+        )
+    } else {
+        format!("{id} was not accepted")
+    };
+    Err(Failure::new(FailureKind::Blocked, cause)
         .hint(format!("whoever wants it all the same: git apply {}", experiment.change.patch.path)))
 }

@@ -15,12 +15,14 @@ use crate::sys::invocation::line;
 /// What follows from what was measured.
 pub fn recommend(open: &Investigation) -> Recommendation {
     let concluded = |verdict: ExperimentVerdict| {
-        let of = move |experiment: &&Experiment| experiment.verdict() == Some(verdict);
+        let of =
+            move |experiment: &&Experiment| experiment.verdict() == Some(verdict) && open.counts(experiment);
         open.own_experiments().filter(of).collect::<Vec<&Experiment>>()
     };
     let (accepted, rejected) = (concluded(ExperimentVerdict::Accept), concluded(ExperimentVerdict::Reject));
-    // Whoever went on did so in spite of earlier ones.
     let mut doubtful = concluded(ExperimentVerdict::Inconclusive);
+    doubtful.extend(open.own_experiments().filter(|experiment| open.is_contradicted(experiment)));
+    // Whoever went on did so in spite of earlier ones.
     doubtful.retain(|experiment| experiment.round == open.round() && !open.is_tried_again(experiment));
     let (present, earlier): (Vec<_>, Vec<_>) =
         accepted.into_iter().partition(|experiment| open.is_of_present(experiment));
@@ -39,10 +41,8 @@ pub fn recommend(open: &Investigation) -> Recommendation {
         None if !rejected.is_empty() => {
             (Course::Stop, format!("{} tried, none is worth keeping", units::count(rejected.len(), "change")))
         }
-        None => (Course::Stop, "no change was tried, so there is nothing to keep".to_owned()),
+        None => (Course::Stop, without_a_verdict(open)),
     };
-    let is_short =
-        |experiment: &&Experiment| experiment.finding.as_ref().is_some_and(|finding| finding.short.is_some());
     let (keep, success) =
         best.map_or((None, Success::default()), |(kept, success)| (Some(kept.id.clone()), success));
     Recommendation {
@@ -51,7 +51,15 @@ pub fn recommend(open: &Investigation) -> Recommendation {
         keep,
         success: success.holds,
         reasons: success.reasons,
-        short: open.own_experiments().filter(is_short).map(|experiment| experiment.id.clone()).collect(),
+        short: open.own_experiments().filter(|one| one.is_short()).map(|one| one.id.clone()).collect(),
+    }
+}
+
+/// Why to stop where no experiment of this round has told anything.
+fn without_a_verdict(open: &Investigation) -> String {
+    match open.own_experiments().count() {
+        0 => "no change was tried, so there is nothing to keep".to_owned(),
+        tried => format!("{} tried, none was accepted", units::count(tried, "change")),
     }
 }
 
@@ -102,7 +110,10 @@ fn with_earlier(open: &Investigation, earlier: &[&Experiment]) -> (Course, Strin
 
 /// What would settle experiments that are in doubt.
 fn remedies(doubtful: &[&Experiment]) -> String {
-    let doubts = doubtful.iter().filter_map(|experiment| experiment.finding.as_ref()?.doubt);
+    let doubts = doubtful.iter().filter_map(|experiment| match experiment.verdict() {
+        Some(ExperimentVerdict::Inconclusive) => experiment.finding.as_ref()?.doubt,
+        _ => Some(Doubt::Contradiction),
+    });
     let mut found: Vec<&str> = doubts.map(Doubt::remedy).collect();
     found.dedup();
     found.join(", or ")
@@ -260,7 +271,9 @@ impl Keep {
         let Self::Experiment(id) = self else { return Ok(None) };
         let known = || {
             open.own_experiments().filter(|experiment| {
-                experiment.verdict() == Some(ExperimentVerdict::Accept) && open.is_of_present(experiment)
+                experiment.verdict() == Some(ExperimentVerdict::Accept)
+                    && open.counts(experiment)
+                    && open.is_of_present(experiment)
             })
         };
         if known().any(|experiment| experiment.id == id) {

@@ -5,6 +5,7 @@ use super::metric::{Direction, MetricName};
 use super::record::ResultFile;
 use super::verdict::{Effect, Verdict, ViewName};
 use super::waiver::Waiver;
+use crate::sys::invocation::line;
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -372,6 +373,33 @@ impl Experiment {
         self.finding.as_ref().filter(|_| complete).map(|finding| finding.verdict)
     }
 
+    /// Whether it rests on less than sixty seconds.
+    pub fn is_short(&self) -> bool {
+        self.finding.as_ref().is_some_and(|finding| finding.short.is_some())
+    }
+
+    /// The command that goes on with it and means the same.
+    pub fn going_on(&self) -> String {
+        going_on(&self.flags)
+    }
+
+    /// The command that tries the same change again, on the same terms.
+    pub fn again(&self) -> Vec<String> {
+        let mut words = ["cargo", "perf", "experiment", "--patch"].map(str::to_owned).to_vec();
+        words.push(self.change.patch.path.clone());
+        let given = [
+            ("--check", self.check.as_ref()),
+            ("--hypothesis", self.hypothesis.as_ref()),
+            ("--allow-deletions", self.deletions.as_ref().map(|waiver| &waiver.text)),
+            ("--allow-secret", self.secret.as_ref().map(|waiver| &waiver.text)),
+        ];
+        for (flag, text) in given {
+            words.extend(text.into_iter().flat_map(|text| [flag.to_owned(), text.clone()]));
+        }
+        words.extend(self.flags.iter().cloned());
+        words
+    }
+
     /// What became of it, in a line.
     pub fn described(&self) -> String {
         let (id, summary) = (&self.id, &self.change.summary);
@@ -381,6 +409,12 @@ impl Experiment {
             (None, None) => format!("{id}, {summary}: begun, without a verdict"),
         }
     }
+}
+
+/// The command that goes on with an experiment that was begun with `flags`.
+pub fn going_on(flags: &[String]) -> String {
+    let words = ["cargo", "perf", "experiment", "--continue"].map(str::to_owned);
+    line(&words.into_iter().chain(flags.iter().cloned()).collect::<Vec<_>>())
 }
 
 /// A file to be stored beside the state.

@@ -10,13 +10,14 @@ use super::experiment::{AnyExperiment, Experiment, ExperimentStatus, Filed};
 use super::load::LoadTerms;
 use super::metric::{Aggregate, Direction};
 use super::outcome::{Phase, Status};
-use super::record::{Approval, Approved, PhaseRecord};
+use super::record::{Approval, Approved, PhaseRecord, ResultFile};
 use super::search::{AnyBreakingPoint, AnyProbe, BreakingPoint, ProbeRecord};
 use super::waiver::Waiver;
 use crate::failure::{Failure, FailureKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The version of the document that is written; larger ones are read only.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -365,12 +366,22 @@ impl Investigation {
         })
     }
 
-    /// Whether the same sources were judged again later.
-    pub fn is_tried_again(&self, experiment: &Experiment) -> bool {
-        self.own_experiments()
-            .skip_while(|other| other.id != experiment.id)
-            .skip(1)
-            .any(|later| later.verdict().is_some() && later.change.result == experiment.change.result)
+    /// The files of results as they were stored last.
+    pub fn stored_files(&self) -> BTreeMap<&str, &ResultFile> {
+        let of_phases = self.phases.iter().flat_map(|record| &record.results);
+        let of_experiments = self.own_experiments().flat_map(|experiment| {
+            let comparison = experiment.finding.as_ref().map(|finding| &finding.comparison);
+            [Some(&experiment.change.patch), comparison].into_iter().flatten()
+        });
+        of_phases.chain(of_experiments).map(|file| (file.path.as_str(), file)).collect()
+    }
+
+    /// Whether a later phase stored another file in the place of this result of `record`.
+    pub fn is_replaced(&self, record: &PhaseRecord, path: &str) -> bool {
+        let own = record.results.iter().find(|file| file.path == path);
+        let mut latest = self.phases.iter().rev().flat_map(|record| &record.results);
+        let last = latest.find(|file| file.path == path);
+        own.zip(last).is_some_and(|(own, last)| own.sha256 != last.sha256)
     }
 
     /// Puts an experiment in the place of the one of its id, or behind the others.

@@ -21,6 +21,7 @@ pub mod noise;
 pub mod outcome;
 pub mod parameter;
 pub mod record;
+pub mod repeats;
 pub mod rules;
 pub mod samples;
 pub mod search;

@@ -30,10 +30,22 @@ impl<'a> Basis<'a> {
         self.investigation.own_experiments()
     }
 
-    /// Those with this verdict, as far as it can be checked.
+    /// Those with this verdict on their change, as far as it can be checked.
     fn concluded(&self, verdict: ExperimentVerdict) -> impl Iterator<Item = &'a Experiment> {
-        self.experiments()
-            .filter(move |experiment| experiment.verdict() == Some(verdict) && !self.has_lost(experiment))
+        let counts = move |experiment: &&Experiment| {
+            experiment.verdict() == Some(verdict) && self.investigation.counts(experiment)
+        };
+        self.experiments().filter(counts).filter(move |experiment| !self.has_lost(experiment))
+    }
+
+    /// Those with another verdict than most with the same change, and what these say.
+    fn outvoted(&self) -> impl Iterator<Item = (&'a Experiment, ExperimentVerdict)> {
+        let conclusive = |verdict: &ExperimentVerdict| *verdict != ExperimentVerdict::Inconclusive;
+        self.experiments().filter(|experiment| !self.has_lost(experiment)).filter_map(move |experiment| {
+            experiment.verdict().filter(conclusive)?;
+            let on_change = self.investigation.verdict_on_change(experiment).filter(conclusive)?;
+            (experiment.verdict() != Some(on_change)).then_some((experiment, on_change))
+        })
     }
 
     fn decision(&self) -> Option<&'a Decision> {
@@ -135,7 +147,15 @@ pub fn abandoned(basis: Basis<'_>) -> Vec<Claim> {
     let not_kept = not_kept.map(|experiment| {
         claim(experiment, format!("{}; it was decided not to keep it", experiment.described()))
     });
-    left_out.chain(experiments).chain(not_kept).collect()
+    let outvoted = basis.outvoted().map(|(experiment, on_change)| {
+        let text = format!(
+            "{}; but it counts less than the {} of the same change",
+            experiment.described(),
+            on_change.name()
+        );
+        claim(experiment, text)
+    });
+    left_out.chain(experiments).chain(outvoted).chain(not_kept).collect()
 }
 
 /// What experiments have not settled, and the run that would settle it.
@@ -170,6 +190,10 @@ fn unsettled_by(basis: Basis<'_>, experiment: &Experiment) -> Option<String> {
         ));
     }
     match experiment.status {
+        ExperimentStatus::Complete if basis.investigation.is_contradicted(experiment) => Some(format!(
+            "whether the change of {id} helps cannot be told, it was accepted and rejected as often: {}",
+            again("")
+        )),
         ExperimentStatus::Complete if experiment.verdict() == Some(ExperimentVerdict::Inconclusive) => {
             let doubt = experiment.finding.as_ref().and_then(|finding| finding.doubt).unwrap_or(Doubt::Noise);
             let run = doubt.flag().map(|flag| format!(": {}", again(flag))).unwrap_or_default();
