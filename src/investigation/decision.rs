@@ -130,12 +130,17 @@ struct Success {
     reasons: Vec<String>,
 }
 
-/// Whether the condition of success holds with the change: only when it does at both ends of the intervals.
+/// Of so many numbers in a condition all ends are tried.
+const MOST_NAMES: usize = 10;
+
+/// Whether the condition of success holds with the change: only when it does at all ends of the intervals.
 fn success(open: &Investigation, finding: &ExperimentFinding) -> Success {
     let bench = open.benchmark.as_ref().and_then(|benchmark| benchmark.bench.as_ref());
-    let at = |condition: &Condition, end| condition.evaluate(&Measured { finding, bench, end });
+    let at = |condition: &Condition, end: &dyn Fn(&str) -> End| {
+        condition.evaluate(&Measured { finding, bench, end })
+    };
     let parsed = Condition::parse(&open.scenario.success_criteria);
-    let (condition, verdict) = match parsed.and_then(|found| Ok((at(&found, End::Estimate)?, found))) {
+    let (condition, verdict) = match parsed.and_then(|found| Ok((at(&found, &|_| End::Estimate)?, found))) {
         Ok((verdict, condition)) => (condition, verdict),
         Err(failure) => {
             let way_out = "begin another investigation with a condition on what is measured";
@@ -145,9 +150,17 @@ fn success(open: &Investigation, finding: &ExperimentFinding) -> Success {
         }
     };
     let mut reasons: Vec<String> = verdict.comparisons.iter().map(shown).collect();
-    let everywhere = [End::Low, End::High]
-        .into_iter()
-        .all(|end| at(&condition, end).is_ok_and(|at| at.holds == verdict.holds));
+    let names: Vec<String> = condition.names().into_iter().collect();
+    // What one number is at its best may come with the worst of another.
+    let everywhere = names.len() <= MOST_NAMES
+        && (0..1_u32 << names.len()).all(|ends| {
+            let end = |name: &str| match names.iter().position(|other| other == name) {
+                Some(place) if ends >> place & 1 == 1 => End::High,
+                Some(_) => End::Low,
+                None => End::Estimate,
+            };
+            at(&condition, &end).is_ok_and(|at| at.holds == verdict.holds)
+        });
     if !everywhere {
         reasons.push(
             "within the interval of the effect it holds and does not hold: measure it for longer".to_owned(),
@@ -177,7 +190,7 @@ fn shown(made: &Compared) -> String {
 struct Measured<'a> {
     finding: &'a ExperimentFinding,
     bench: Option<&'a BenchName>,
-    end: End,
+    end: &'a dyn Fn(&str) -> End,
 }
 
 /// Which value of an interval stands for what was measured with the change.
@@ -219,7 +232,7 @@ impl Measured<'_> {
                 }
                 _ => return None,
             };
-            Some((quantity(base), quantity(self.end.of(effect, base, candidate))))
+            Some((quantity(base), quantity((self.end)(name).of(effect, base, candidate))))
         })
     }
 }
@@ -439,6 +452,60 @@ mod tests {
         let (course, success, reasons) = recommended(-5.0, 1.0);
         assert_eq!((course, success), (Course::Continue, Some(false)));
         assert!(reasons.contains("does not hold, 95 ns against 90 ns, 5.3 % remain"), "{reasons}");
+    }
+
+    /// Each of two halves holds somewhere, and neither everywhere.
+    #[test]
+    fn s24_ends_of_two_numbers_are_tried_in_all_ways() {
+        let number = |name: &str, value: f64| {
+            json!({
+                "bench": {"package": "p", "target": "t", "id": "b"}, "view": "cost", "verdict": "improved",
+                "metric": {"name": name}, "effect": {"percent": -50.0, "low": -55.0, "high": -45.0},
+                "base": 2.0 * value, "candidate": value,
+            })
+        };
+        let told = |condition: &str| {
+            let mut accepted = experiment("E1", "accept", 0, ["new", "t1"]);
+            accepted["finding"]["numbers"] = json!([number("a", 50.0), number("b", 100.0)]);
+            let mut open = open(&[accepted]);
+            open.scenario.success_criteria = condition.to_owned();
+            recommend(&open).success
+        };
+        assert_eq!(told("a < 52 || b > 98"), None);
+        assert_eq!(told("a < 56 || b > 98"), Some(true));
+        assert_eq!(told("a < 44 && b > 98"), Some(false));
+    }
+
+    #[test]
+    fn k07_one_change_with_two_verdicts_has_none_until_most_agree() {
+        let change = ["new", "t1"];
+        let mut tried = vec![experiment("E1", "accept", 0, change), experiment("E2", "reject", 0, change)];
+        let found = recommend(&open(&tried));
+        assert_eq!((found.verdict, found.keep), (Course::Continue, None));
+        assert!(found.why.contains("E2") && found.why.contains("try it again"), "{}", found.why);
+        tried.push(experiment("E3", "accept", 0, change));
+        assert_eq!(recommend(&open(&tried)).keep.as_deref(), Some("E3"));
+        tried[2]["finding"]["verdict"] = json!("reject");
+        let found = recommend(&open(&tried));
+        assert_eq!((found.verdict, found.keep), (Course::Stop, None));
+    }
+
+    #[test]
+    fn k07_sixty_seconds_outweigh_less() {
+        let mut short = experiment("E1", "accept", 0, ["new", "t1"]);
+        short["finding"]["short"] = json!({"text": "a look", "who": "ann", "when": NOW});
+        let full = experiment("E2", "reject", 0, ["new", "t1"]);
+        let found = recommend(&open(&[short, full]));
+        assert_eq!((found.verdict, found.keep), (Course::Stop, None));
+    }
+
+    #[test]
+    fn s24_what_was_tried_in_vain_was_tried() {
+        let mut gone_on = open(&[experiment("E1", "inconclusive", 0, ["new", "t1"])]);
+        let decided = json!({"phase": "decision", "status": "complete", "startedAt": NOW, "finishedAt": NOW, "decided": "continue"});
+        gone_on.phases.push(from_value(decided).expect("a record"));
+        assert_eq!(recommend(&gone_on).why, "1 change tried, none was accepted");
+        assert!(recommend(&open(&[])).why.starts_with("no change was tried"));
     }
 
     #[test]
