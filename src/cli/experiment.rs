@@ -23,7 +23,7 @@ use crate::investigation::{dossier, experiments};
 use crate::lab::Lab;
 use crate::lab::matching::Matched;
 use crate::model::comparison::{Comparison, Sides};
-use crate::model::experiment::{Experiment, TreeProof};
+use crate::model::experiment::{Experiment, TreeProof, going_on};
 use crate::model::investigation::Effect;
 use crate::model::outcome::Phase;
 use crate::model::rules::Rule;
@@ -189,8 +189,7 @@ struct Job<'a> {
 impl Job<'_> {
     fn carry_out(&self, lab: &mut Lab<'_>, mut contesting: Contesting<'_>) -> Result<Reply, Failure> {
         let flags = self.args.flags(self.global);
-        let words: Vec<String> = flags.iter().cloned().chain(self.global.repeated()).collect();
-        contesting.going_on = Some(experiments::going_on(&words));
+        contesting.going_on = Some(self.going_on(&flags));
         contesting.check = self.asked_check().map(str::to_owned);
         let mut built = contesting.build(lab, None).map_err(|failure| self.with_way_out(failure))?;
         expect_same_build(&self.proposal.baseline, built.base_environment())?;
@@ -206,10 +205,16 @@ impl Job<'_> {
         let experiment = self.open(&contesting.named.source, &place, flags, lab.interrupt)?;
         let measured = contesting.measure(lab, &built, found, &place);
         let comparison = measured.map_err(|failure| or_give_up(failure, &experiment.id))?;
-        self.expect_unchanged(&contesting.named.source, lab.interrupt)?;
+        self.expect_unchanged(&contesting.named.source, &experiment, lab.interrupt)?;
         let runs = contesting.measuring.demand.runs.map(|(runs, _)| runs);
         let applied = self.conclude(lab, experiment, &comparison, &place, runs)?;
         Ok(self.reply(&applied, &comparison))
+    }
+
+    /// The command that goes on with an experiment of these flags, from here.
+    fn going_on(&self, flags: &[String]) -> String {
+        let words: Vec<String> = flags.iter().cloned().chain(self.global.repeated()).collect();
+        going_on(&words)
     }
 
     /// A failure with the way out of the experiment that goes on, where one does.
@@ -280,7 +285,12 @@ impl Job<'_> {
     }
 
     /// Rule 3: nothing of the user's has changed while it was measured.
-    fn expect_unchanged(&self, source: &Source, interrupt: &Interrupt) -> Result<(), Failure> {
+    fn expect_unchanged(
+        &self,
+        source: &Source,
+        experiment: &Experiment,
+        interrupt: &Interrupt,
+    ) -> Result<(), Failure> {
         let after = source.proof(&self.session.layout.folder, interrupt)?;
         let before = &self.before;
         let same = [
@@ -293,7 +303,7 @@ impl Job<'_> {
             None => Ok(()),
             Some((_, what)) => Err(Rule::OneChange
                 .refuses(format!("the result, because {what} changed while it was measured"))
-                .hint("leave it alone for the time it takes: cargo perf experiment --continue")),
+                .hint(format!("leave it alone for the time it takes: {}", self.going_on(&experiment.flags)))),
         }
     }
 
@@ -314,7 +324,13 @@ impl Job<'_> {
         let state_folder = layout.shown();
         let put_back = format!("git stash push --include-untracked -- :/ ':(exclude,top){state_folder}'");
         let accepted = comparison.noise_accepted.is_some();
-        let control = control(&self.proposal.baseline, controlled, accepted, &put_back)?;
+        let way_out = format!(
+            "the change is saved: put the work tree back with `{put_back}`, measure the baseline again, then `{}`; or \
+             --accept-noise \"why\"",
+            self.going_on(&experiment.flags)
+        );
+        let control = control(&self.proposal.baseline, controlled, accepted)
+            .map_err(|failure| if failure.hint.is_some() { failure } else { failure.hint(way_out) })?;
         let (_, bytes) = comparisons::save(&place.work.folder, comparison)?;
         let short = phase::approved_short(comparison, runs, &host::user());
         let approvals = phase::approvals(comparison, &experiment, short.as_ref());

@@ -72,7 +72,7 @@ impl Consolidated<'_> {
         expect_baseline(self.stored, &comparison.env, true).map_err(|failure| failure.hint(hint.clone()))?;
         for compared in &comparison.benches {
             if self.stored.benches.iter().any(|series| series.bench == compared.bench) {
-                control(self.stored, compared, accepted, "").map_err(|failure| failure.hint(hint.clone()))?;
+                control(self.stored, compared, accepted).map_err(|failure| failure.hint(hint.clone()))?;
             }
         }
         Ok(())

@@ -116,16 +116,10 @@ pub fn expect_controlled(
 }
 
 /// Rule 6: the base, measured beside the change, agrees with the baseline. Returns the number that is furthest away.
-/// `put_back` is what puts the work tree back.
 ///
 /// # Errors
-/// `Rule` when it does not agree, unless that was approved; `State` for a baseline without this bench.
-pub fn control(
-    baseline: &Baseline,
-    compared: &ComparedBench,
-    accepted: bool,
-    put_back: &str,
-) -> Result<Control, Failure> {
+/// `Rule` when it does not agree, unless that was approved: the way out is the caller's to say. `State` for a baseline without this bench.
+pub fn control(baseline: &Baseline, compared: &ComparedBench, accepted: bool) -> Result<Control, Failure> {
     let lacks = || {
         Failure::state(format!("baseline {} has no numbers of {}", baseline.version, compared.bench))
             .hint("measure it again: `cargo perf baseline`")
@@ -136,19 +130,14 @@ pub fn control(
     if accepted || over_limit(Some(furthest.deviation)).is_none() {
         return Ok(furthest);
     }
-    Err(Rule::CleanBaseline
-        .refuses(format!(
-            "the experiment: {} is {} now and {} in the baseline {}, {} away",
-            furthest.number,
-            units::plain(furthest.measured),
-            units::plain(furthest.stored),
-            baseline.version,
-            units::percent(furthest.deviation),
-        ))
-        .hint(format!(
-            "the change is saved: put the work tree back with `{put_back}`, measure the baseline again, then `cargo perf \
-             experiment --continue`; or --accept-noise \"why\""
-        )))
+    Err(Rule::CleanBaseline.refuses(format!(
+        "the experiment: {} is {} now and {} in the baseline {}, {} away",
+        furthest.number,
+        units::plain(furthest.measured),
+        units::plain(furthest.stored),
+        baseline.version,
+        units::percent(furthest.deviation),
+    )))
 }
 
 /// One number of the base beside that of the baseline; none where the baseline does not have it.

@@ -13,18 +13,9 @@ use crate::store::layout::Layout;
 use crate::store::transaction::{Change, Guard, PATIENCE};
 use crate::store::{investigations, results};
 use crate::sys::clock;
-use crate::sys::invocation::line;
 
 /// The folder of changes.
 const PATCHES: &str = "experiments";
-/// How an experiment that is open comes to an end.
-const GOES_ON: &str = "go on with it: `cargo perf experiment --continue`; or give it up: --abandon \"why\"; its change stays saved";
-
-/// The command that goes on with one that was begun with `flags`.
-pub fn going_on(flags: &[String]) -> String {
-    let words = ["cargo", "perf", "experiment", "--continue"].map(str::to_owned);
-    line(&words.into_iter().chain(flags.iter().cloned()).collect::<Vec<_>>())
-}
 
 /// Completes what a process that was killed left half done, so that files are where the state says they are.
 ///
@@ -133,7 +124,13 @@ pub fn still_open(experiment: &Experiment) -> Failure {
     let id = &experiment.id;
     Rule::OneChange
         .refuses(format!("a second change while {id} is open, {}", experiment.change.summary))
-        .hint(GOES_ON)
+        .hint(ways_out(experiment))
+}
+
+/// How an experiment that is open comes to an end.
+fn ways_out(open: &Experiment) -> String {
+    let on = open.going_on();
+    format!("go on with it: `{on}`; or give it up: --abandon \"why\"; its change stays saved")
 }
 
 /// Rule 3: nothing rests on experiments while one is open.
@@ -144,7 +141,7 @@ pub fn expect_none_open(investigation: &Investigation) -> Result<(), Failure> {
     match investigation.open_experiment() {
         Some(open) => Err(Rule::OneChange
             .refuses(format!("to go on while {} is open, {}", open.id, open.change.summary))
-            .hint(GOES_ON)),
+            .hint(ways_out(open))),
         None => Ok(()),
     }
 }

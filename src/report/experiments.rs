@@ -200,7 +200,7 @@ fn unsettled_by(basis: Basis<'_>, experiment: &Experiment) -> Option<String> {
             Some(format!("whether {id} helps cannot be told, {}{run}", doubt.remedy()))
         }
         ExperimentStatus::Open if is_live => {
-            Some(format!("{id} has no verdict: `cargo perf experiment --continue`"))
+            Some(format!("{id} has no verdict: `{}`", experiment.going_on()))
         }
         ExperimentStatus::Open => Some(format!("{id} has no verdict: {}", again(""))),
         _ => None,

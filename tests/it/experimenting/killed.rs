@@ -138,7 +138,10 @@ fn s07_one_that_is_interrupted_says_how_to_go_on() {
     ended.assert_refused(130, "ended by Ctrl-C", "goes on with the pairs");
     // T-08: what is not known yet is said, with the run that would settle it.
     let lacks = bench.perf(["report", "--json"]).succeeds().json()["result"]["insufficient"].to_string();
-    assert!(lacks.contains("E1 has no verdict: `cargo perf experiment --continue`"), "{lacks}");
+    let on = "E1 has no verdict: `cargo perf experiment --continue --expand 'a test' --margin 2`";
+    assert!(lacks.contains(on), "{lacks}");
+    let second = bench.experiment(&[]).run();
+    second.assert_refused(5, "a second change while E1 is open", "--continue --expand 'a test' --margin 2`");
     let next = bench.perf(["next", "--json"]).run().json();
     assert_eq!(
         next["next"]["argv"],

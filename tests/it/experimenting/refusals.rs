@@ -151,14 +151,15 @@ fn s07_a_tree_that_changes_meanwhile_is_no_result() {
     let _machine = machine();
     let bench = Bench::new();
     let patch = bench.patch("a=9");
-    let mut running = bench.experiment(&["--patch", &patch]).start();
+    let mut running = bench.experiment(&["--patch", &patch, "--margin=2"]).start();
     running.says("plan: ");
     bench.write("notes", "written meanwhile\n");
     let ended = running.end();
-    ended.assert_refused(5, "the work tree changed while it was measured", "--continue");
+    let on = "cargo perf experiment --continue --margin 2";
+    ended.assert_refused(5, "the work tree changed while it was measured", on);
     assert_eq!(bench.experiments()[0]["status"], "open");
-    // What was measured is not measured again.
-    let answer = bench.experiment(&["--continue"]).succeeds().json();
+    // What was measured is not measured again by the command that was named.
+    let answer = bench.experiment(&["--continue", "--margin=2"]).succeeds().json();
     assert_eq!(answer["result"]["experiment"]["finding"]["verdict"], "accept");
     assert!(answer["result"]["notes"].to_string().contains("went on later"), "{}", answer["result"]["notes"]);
 }
