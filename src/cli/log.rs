@@ -46,6 +46,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Reply, Failure> {
         units::count(checked.sections, "section"),
         units::count(checked.resolved, "pointer")
     );
+    shown.extend(
+        checked.replaced.iter().map(|place| format!("evidence replaced by a later phase, {place}\n")),
+    );
     shown.extend(checked.removed.iter().map(|place| format!("evidence removed, {place}\n")));
     shown.extend(checked.problems.iter().map(|problem| format!("{problem}\n")));
     let mut reply = Reply::plain(
@@ -56,6 +59,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Reply, Failure> {
             "file": file,
             "sections": checked.sections,
             "resolved": checked.resolved,
+            "replaced": checked.replaced,
             "removed": checked.removed,
             "problems": checked.problems,
         }),

@@ -11,6 +11,7 @@ use crate::model::baseline::Baseline;
 use crate::model::experiment::Experiment;
 use crate::model::investigation::Investigation;
 use crate::model::label::VersionLabel;
+use crate::model::outcome::NextStep;
 use crate::model::record::ResultFile;
 use crate::report::experiments::Basis;
 use crate::report::html::{self, Page, Shown};
@@ -37,11 +38,13 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<Reply, Failure> {
     let session = Session::open(global)?;
     let investigation = dossier::any(&session.layout, args.id.as_deref())?;
-    let (_, next) = standing(&investigation, global);
+    let is_current = dossier::any(&session.layout, None).is_ok_and(|current| current.id == investigation.id);
+    let next = if is_current { standing(&investigation, global).1 } else { next_of_parked(&investigation) };
     let commits = commits_of(&session.layout, &investigation);
     let checkpoints = checkpoints(&investigation, &commits);
-    let (state, lost) = (state_of(&session, &investigation), lost(&session, &investigation));
-    let basis = Basis { investigation: &investigation, state: &state, lost: &lost };
+    let (state, gone) = (state_of(&session, &investigation, is_current), gone(&session, &investigation));
+    let current = session.layout.shown_file(investigations::CURRENT);
+    let basis = Basis { investigation: &investigation, state: &state, current: &current, gone: &gone };
     let mut result = rendered::json(basis, &json!(block::next(&next)));
     let text = if let Some(file) = &args.html {
         let size = write_page(&session.cwd.join(file), &session, basis, &checkpoints)?;
@@ -54,7 +57,18 @@ pub fn run(args: &Args, global: &Global) -> Result<Reply, Failure> {
     };
     let mut reply = Reply::plain("report", text, result);
     reply.findings = basis.provable(rendered::findings(&investigation));
-    Ok(with_standing(reply, &investigation, global))
+    let reply = with_standing(reply, &investigation, global);
+    Ok(Reply { next: Some(next), ..reply })
+}
+
+/// What comes next in an investigation that is not the current one, for which commands are not meant.
+fn next_of_parked(parked: &Investigation) -> NextStep {
+    let words = if parked.is_live() {
+        ["switch", &parked.id].to_vec()
+    } else {
+        ["report", "--id", &parked.id].to_vec()
+    };
+    NextStep::Argv(["cargo", "perf"].into_iter().chain(words).map(str::to_owned).collect())
 }
 
 /// Writes the page; returns its size in bytes.
@@ -88,26 +102,25 @@ fn write_page(
 }
 
 /// The file of the state, relative to the root.
-fn state_of(session: &Session, open: &Investigation) -> String {
-    let layout = &session.layout;
-    let is_current = dossier::any(layout, None).is_ok_and(|current| current.id == open.id);
+fn state_of(session: &Session, open: &Investigation, is_current: bool) -> String {
     let name =
         if is_current { investigations::CURRENT.to_owned() } else { investigations::parked_name(&open.id) };
-    layout.shown_file(&name)
+    session.layout.shown_file(&name)
 }
 
-/// The experiments whose comparison is gone, or is not what was stored.
-fn lost(session: &Session, open: &Investigation) -> Vec<String> {
-    let is_lost = |experiment: &&Experiment| {
-        let finding = experiment.finding.as_ref();
-        finding.is_some_and(|finding| results::read(&session.layout.root, &finding.comparison).is_err())
-    };
-    open.own_experiments().filter(is_lost).map(|experiment| experiment.id.clone()).collect()
+/// The files that were stored, and are gone or not what was stored.
+fn gone(session: &Session, open: &Investigation) -> Vec<String> {
+    let stored = open.stored_files().into_values();
+    let gone = stored.filter(|file| results::read(&session.layout.root, file).is_err());
+    gone.map(|file| file.path.clone()).collect()
 }
 
+/// Its baseline; none where another investigation has measured that version since.
 fn baseline_of(open: &Investigation, session: &Session) -> Option<Baseline> {
-    let label = VersionLabel::new(&open.baseline()?.version).ok()?;
-    baselines::load(&session.layout, &label).ok()
+    let record = open.baseline()?;
+    let label = VersionLabel::new(&record.version).ok()?;
+    let stored = baselines::load(&session.layout, &label).ok()?;
+    Some(stored).filter(|stored| stored.recorded_at == record.recorded_at)
 }
 
 /// What is still there of an experiment: a file that was changed since is none.

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::git::checkpoint::commit_exists;
 use crate::model::investigation::Investigation;
-use crate::model::outcome::{Pointer, PointerKind};
+use crate::model::outcome::{Pointer, PointerKind, file_of};
 use crate::model::record::PhaseRecord;
 use crate::model::rules::Rule;
 use crate::report::log;
@@ -26,6 +26,8 @@ pub struct Checked {
     pub resolved: usize,
     /// Pointers into build artefacts that are gone, which happens.
     pub removed: Vec<String>,
+    /// Pointers into results that a later phase has put others in the place of.
+    pub replaced: Vec<String>,
     /// What is wrong.
     pub problems: Vec<String>,
 }
@@ -115,6 +117,10 @@ impl Checked {
         pointer: &Pointer,
     ) {
         let name = record.phase.name();
+        if pointer.kind == PointerKind::File && investigation.is_replaced(record, file_of(&pointer.target)) {
+            self.replaced.push(format!("{name}: {}", pointer.target));
+            return;
+        }
         let found = match pointer.kind {
             PointerKind::Command => Ok(()),
             PointerKind::Commit if commit_exists(&layout.root, &pointer.target) => Ok(()),

@@ -146,6 +146,11 @@ pub struct Finding {
     pub evidence: String,
 }
 
+/// The file that evidence names, without the place in it.
+pub fn file_of(evidence: &str) -> &str {
+    evidence.split('#').next().unwrap_or_default()
+}
+
 /// What comes next: a command that can be run as it stands, or a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -4,8 +4,9 @@
 use crate::model::decision::{Course, Decision};
 use crate::model::experiment::{Doubt, Experiment, ExperimentStatus, ExperimentVerdict};
 use crate::model::investigation::Investigation;
-use crate::model::outcome::Finding;
+use crate::model::outcome::{Finding, file_of};
 use crate::model::record::PhaseStatus;
+use crate::sys::invocation::line;
 use serde::Serialize;
 
 /// What a report rests on.
@@ -15,14 +16,21 @@ pub struct Basis<'a> {
     pub investigation: &'a Investigation,
     /// The file of its state, relative to the root.
     pub state: &'a str,
-    /// The experiments whose comparison is gone, or is not what was stored.
-    pub lost: &'a [String],
+    /// The file of the state of whatever investigation is current: what phases call that of their own.
+    pub current: &'a str,
+    /// The files that were stored, and are gone or not what was stored, relative to the root.
+    pub gone: &'a [String],
 }
 
 impl<'a> Basis<'a> {
+    /// Whether a file of results is gone, or is not what was stored.
+    fn is_gone(&self, path: &str) -> bool {
+        self.gone.iter().any(|gone| gone == path)
+    }
+
     /// Whether what was measured of an experiment is gone.
     fn has_lost(&self, experiment: &Experiment) -> bool {
-        self.lost.contains(&experiment.id)
+        experiment.finding.as_ref().is_some_and(|finding| self.is_gone(&finding.comparison.path))
     }
 
     /// The experiments, oldest first.
@@ -52,15 +60,18 @@ impl<'a> Basis<'a> {
         self.investigation.own_decision()
     }
 
-    /// Findings without those that can be checked no more.
+    /// Findings without those that can be checked no more, each with the place where it is now.
     pub fn provable(&self, findings: Vec<Finding>) -> Vec<Finding> {
-        let lost = self.experiments().filter(|experiment| self.has_lost(experiment));
-        let gone: Vec<&str> = lost
-            .filter_map(|experiment| experiment.finding.as_ref())
-            .map(|finding| finding.comparison.path.as_str())
-            .collect();
-        let file = |finding: &Finding| finding.evidence.split('#').next().unwrap_or_default().to_owned();
-        findings.into_iter().filter(|finding| !gone.contains(&file(finding).as_str())).collect()
+        let kept = findings.into_iter().filter(|finding| !self.is_gone(file_of(&finding.evidence)));
+        kept.map(|finding| Finding { evidence: self.place(&finding.evidence), ..finding }).collect()
+    }
+
+    /// Where evidence is now: the state of an investigation moves when another one becomes current.
+    pub fn place(&self, evidence: &str) -> String {
+        match evidence.strip_prefix(self.current) {
+            Some(inside) if inside.is_empty() || inside.starts_with('#') => format!("{}{inside}", self.state),
+            _ => evidence.to_owned(),
+        }
     }
 }
 
@@ -76,7 +87,8 @@ pub struct Claim {
 /// The experiments, oldest first.
 pub fn experiments(basis: Basis<'_>) -> Vec<Claim> {
     let kept = basis.experiments().filter(|experiment| !basis.has_lost(experiment));
-    kept.map(|experiment| claim(experiment, experiment.described())).collect()
+    let claims = kept.map(|experiment| claim(experiment, experiment.described()));
+    claims.filter(|claim| !basis.is_gone(file_of(&claim.evidence))).collect()
 }
 
 /// A claim about an experiment: it is checked in its comparison, or in the change that was saved.
@@ -104,7 +116,12 @@ pub fn recommendations(basis: Basis<'_>) -> Vec<Claim> {
         .filter(recommended)
         .map(|experiment| {
             let id = &experiment.id;
+            let patch = &experiment.change.patch.path;
             let how = match &experiment.applied_at {
+                None if basis.is_gone(patch) => {
+                    let kept = format!("refs/perf-experiments/{}/{id}", open.id);
+                    format!("{patch} is gone or was changed: restore it from version control, or take the change from {kept}")
+                }
                 Some(when) => format!("applied at {when}"),
                 None if is_kept(basis, experiment) || open.is_of_present(experiment) => {
                     format!("`cargo perf apply {id} --id {}` puts it into the work tree", open.id)
@@ -144,6 +161,7 @@ pub fn abandoned(basis: Basis<'_>) -> Vec<Claim> {
     let not_kept =
         basis.concluded(ExperimentVerdict::Accept).filter(|experiment| is_passed_over(basis, experiment));
     let experiments = in_vain.chain(given_up).map(|experiment| claim(experiment, experiment.described()));
+    let experiments = experiments.filter(|claim| !basis.is_gone(file_of(&claim.evidence)));
     let not_kept = not_kept.map(|experiment| {
         claim(experiment, format!("{}; it was decided not to keep it", experiment.described()))
     });
@@ -177,11 +195,16 @@ pub fn unsettled(basis: Basis<'_>) -> Vec<String> {
 }
 
 fn unsettled_by(basis: Basis<'_>, experiment: &Experiment) -> Option<String> {
+    // A complete investigation takes no more experiments.
     let is_live = basis.investigation.is_live();
     let (id, patch) = (&experiment.id, &experiment.change.patch.path);
-    // A complete investigation takes no more experiments.
-    let command = if is_live { "experiment" } else { "compare" };
-    let again = |flag: &str| format!("`cargo perf {command} --patch {patch}{flag}`");
+    let again = |flag: &str| {
+        if is_live {
+            format!("`{}`", again_with(experiment, flag))
+        } else {
+            format!("`cargo perf compare --patch {patch}{flag}`")
+        }
+    };
     if let Some(finding) = experiment.finding.as_ref().filter(|_| basis.has_lost(experiment)) {
         return Some(format!(
             "what was measured of {id} is gone or was changed, {}: restore it from version control, or measure it again, {}",
@@ -205,4 +228,25 @@ fn unsettled_by(basis: Basis<'_>, experiment: &Experiment) -> Option<String> {
         ExperimentStatus::Open => Some(format!("{id} has no verdict: {}", again(""))),
         _ => None,
     }
+}
+
+/// The command that tries the change of an experiment once more, with `flag` in the place of what it had.
+fn again_with(experiment: &Experiment, flag: &str) -> String {
+    let mut words = experiment.again();
+    let name = flag.split_whitespace().next();
+    if let Some(place) = words.iter().position(|word| Some(word.as_str()) == name) {
+        words.drain(place..words.len().min(place + 2));
+    }
+    format!("{}{flag}", line(&words))
+}
+
+/// What else was stored and is gone, and what it takes to have it again.
+pub fn gone(basis: Basis<'_>) -> Vec<String> {
+    // What was measured of experiments is said with them.
+    let is_of_experiment = |path: &str| {
+        let mut findings = basis.experiments().filter_map(|experiment| experiment.finding.as_ref());
+        findings.any(|finding| finding.comparison.path == path)
+    };
+    let gone = basis.gone.iter().filter(|path| !is_of_experiment(path));
+    gone.map(|path| format!("{path} is gone, or is not what this investigation stored: restore it from version control, or measure it again")).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::experiments::{self, Basis};
 use crate::model::investigation::{Investigation, MetricTerm};
-use crate::model::outcome::{Finding, MOST_FINDINGS, Phase};
+use crate::model::outcome::{Finding, MOST_FINDINGS, Phase, file_of};
 use crate::model::record::PhaseRecord;
 use crate::model::rules::{Kept, Rule};
 use crate::model::units;
@@ -66,7 +66,13 @@ pub fn summary(investigation: &Investigation, current: bool) -> String {
 /// The latest findings first, each record's once, at most five.
 pub fn findings(investigation: &Investigation) -> Vec<Finding> {
     let latest = Phase::ALL.into_iter().rev().filter_map(|phase| investigation.record(phase));
-    let mut findings: Vec<Finding> = latest.flat_map(|record| record.findings.iter().cloned()).collect();
+    let mut findings: Vec<Finding> = latest
+        .flat_map(|record| {
+            let there = |finding: &&Finding| !investigation.is_replaced(record, file_of(&finding.evidence));
+            record.findings.iter().filter(there)
+        })
+        .cloned()
+        .collect();
     findings.truncate(MOST_FINDINGS);
     findings
 }
@@ -213,6 +219,7 @@ pub fn insufficient(basis: Basis<'_>) -> Vec<String> {
         lacks.push("the benchmark mostly waits, so nothing can be concluded from its time: let it work, and measure again".to_owned());
     }
     lacks.extend(experiments::unsettled(basis));
+    lacks.extend(experiments::gone(basis));
     lacks
 }
 

@@ -273,7 +273,8 @@ fn phases(page: &Page<'_>) -> String {
             .findings
             .iter()
             .map(|finding| {
-                format!("{}<br><code>{}</code>", escaped(&finding.text), escaped(&finding.evidence))
+                let place = page.basis.place(&finding.evidence);
+                format!("{}<br><code>{}</code>", escaped(&finding.text), escaped(&place))
             })
             .collect();
         let _ = writeln!(
@@ -324,11 +325,9 @@ fn command_of(record: &PhaseRecord) -> Option<(&PhaseRecord, &str)> {
 /// The command that tries the same change again, in the same order of pairs.
 fn repeated(shown: &Shown<'_>) -> String {
     let experiment = shown.experiment;
-    let mut words = ["cargo", "perf", "experiment", "--patch"].map(str::to_owned).to_vec();
-    words.push(experiment.change.patch.path.clone());
-    words.extend(experiment.check.iter().flat_map(|check| ["--check".to_owned(), check.clone()]));
-    words.extend(experiment.hypothesis.iter().flat_map(|id| ["--hypothesis".to_owned(), id.clone()]));
-    words.extend(experiment.flags.iter().cloned());
+    let mut words = experiment.again();
+    let noise = shown.comparison.as_ref().and_then(|comparison| comparison.noise_accepted.as_ref());
+    words.extend(noise.into_iter().flat_map(|waiver| ["--accept-noise".to_owned(), waiver.text.clone()]));
     let seed = shown.comparison.as_ref().map(|comparison| comparison.seed.to_string());
     words.extend(seed.into_iter().flat_map(|seed| ["--seed".to_owned(), seed]));
     line(&words)

@@ -2,6 +2,7 @@
 
 use super::Bench;
 use crate::investigation::{NOISY, STATE};
+use crate::support::cases::command;
 use crate::support::{machine, trials};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ pub fn trials() -> Vec<Trial> {
         s25_a_baseline_behind_the_decision_wants_another_one,
         s24_what_is_kept_can_be_said,
         t08_what_is_gone_is_claimed_no_more,
+        t08_a_report_of_an_earlier_investigation_is_about_that_one,
+        k07_a_change_that_is_accepted_and_rejected_is_neither,
         s24_a_doubt_is_settled_by_another_try,
         s25_a_baseline_that_was_measured_since_is_not_written_over,
         s45_a_decision_needs_a_verdict_and_a_reason,
@@ -51,7 +54,12 @@ fn s24_success_leads_to_stop_and_one_baseline_with_the_new_numbers() {
     assert!(stored["benches"][0]["forks"].as_array().is_some_and(|forks| forks.len() >= 20));
     let listed = bench.perf(["baselines", "--json"]).succeeds().json();
     assert_eq!(listed["result"]["baselines"].as_array().map(Vec::len), Some(1), "{listed}");
-    bench.perf(["log", "--check"]).succeeds();
+    // The numbers of the first baseline are gone, as they have to be, and that is no damage.
+    let checked = bench.perf(["log", "--check", "--json"]).succeeds().json()["result"].clone();
+    assert!(
+        checked["replaced"].to_string().contains("baseline: .claude/perf/baselines/v1.json#/benches/0"),
+        "{checked}"
+    );
     // S-46: what the origin's log says.
     for line in ["Version: v1", "Path: .claude/perf/baselines/v1.json"] {
         assert!(bench.log().contains(line), "{line} is not in {}", bench.log());
@@ -227,6 +235,79 @@ fn t08_what_is_gone_is_claimed_no_more() {
     }
     bench.write(&file, &held);
     assert_eq!(report()["recommendations"].as_array().map(Vec::len), Some(1));
+}
+
+/// T-08: the state of an investigation moves, and two of one version share its baseline.
+fn t08_a_report_of_an_earlier_investigation_is_about_that_one() {
+    let _machine = machine();
+    let bench = Bench::new();
+    bench.change("a=9");
+    bench.experiment(&[]).succeeds();
+    bench.perf(["decide", "stop", "--rationale=good"]).succeeds();
+    bench.perf(["consolidate"]).succeeds();
+    let id = bench.id();
+    let report = || bench.perf(["report", "--json", "--id", &id]).succeeds().json()["result"].clone();
+    let numbers = "baseline v1 has the numbers of E1";
+    assert!(report()["summary"]["findings"].to_string().contains(numbers));
+    let command = command(&["reads", "says"]);
+    let other = bench.terms("a < 9").args(["--metric=a:ms:lower", "--runs=10", "--id=other"]);
+    other.args(["--command", &command]).succeeds();
+    let found = report();
+    assert!(found["summary"]["findings"].to_string().contains(numbers), "{found}");
+    for said in ["summary", "recommendations", "abandoned"].map(|part| found[part].to_string()) {
+        assert!(!said.contains("perf/investigation.json"), "{said}");
+    }
+    let page = bench.aside.join("page.html");
+    bench.perf(["report", "--id", &id, "--html"]).args([&page]).succeeds();
+    let html = std::fs::read_to_string(&page).expect("a page");
+    // Its log says what was true then.
+    let place = |file: &str| html.contains(&format!("<code>.claude/perf/{file}"));
+    assert!(place(&format!("investigations/{id}.json#/")) && !place("investigation.json"), "{html}");
+    // The other one measures the same version.
+    bench.change("a=10");
+    bench.perf(["baseline", NOISY]).succeeds();
+    let found = report();
+    assert!(!found["summary"]["findings"].to_string().contains(numbers), "{found}");
+    let lacks = found["insufficient"].to_string();
+    assert!(lacks.contains("baselines/v1.json is gone, or is not what this investigation stored"), "{lacks}");
+    // A change that is gone cannot be applied.
+    let recommended = found["recommendations"].to_string();
+    assert!(recommended.contains("cargo perf apply E1"), "{recommended}");
+    std::fs::remove_file(bench.path(format!(".claude/perf/experiments/{id}-E1.patch"))).expect("a patch");
+    let recommended = report()["recommendations"].to_string();
+    assert!(
+        !recommended.contains("cargo perf apply")
+            && recommended.contains(&format!("refs/perf-experiments/{id}/E1")),
+        "{recommended}"
+    );
+}
+
+/// K-07: whoever tries one change until it is accepted has found nothing.
+fn k07_a_change_that_is_accepted_and_rejected_is_neither() {
+    let _machine = machine();
+    let bench = Bench::new();
+    bench.change("a=9");
+    bench.experiment(&[]).succeeds();
+    bench.experiment(&[]).succeeds();
+    // As if the machine had said something else then.
+    let mut state = bench.state();
+    state["experiments"][1]["finding"]["verdict"] = json!("reject");
+    bench.write(STATE, &state.to_string());
+    let decided = bench.perf(["decide", "--json"]).run().json()["result"]["recommendation"].clone();
+    assert_eq!((&decided["verdict"], &decided["keep"]), (&json!("continue"), &Value::Null));
+    let report = bench.perf(["report", "--json"]).succeeds().json()["result"].clone();
+    assert_eq!(
+        (&report["recommendations"], &report["insufficient"].as_array().map(Vec::len)),
+        (&json!([]), &Some(1))
+    );
+    assert!(report["insufficient"].to_string().contains("accepted and rejected as often"), "{report}");
+    bench.perf(["apply", "E1"]).fails(6, "its change was rejected as often", "git apply");
+    bench.perf(["decide", "stop", "--rationale=x", "--keep=E1"]).fails(2, "E1 is no accepted", "--keep none");
+    bench.experiment(&[]).succeeds();
+    let decided = bench.perf(["decide", "--json"]).run().json()["result"]["recommendation"].clone();
+    assert_eq!((&decided["verdict"], &decided["keep"]), (&json!("stop"), &json!("E3")));
+    let abandoned = bench.perf(["report", "--json"]).succeeds().json()["result"]["abandoned"].to_string();
+    assert!(abandoned.contains("it counts less than the accept of the same change"), "{abandoned}");
 }
 
 /// The state is committed between two tries of one change, so its tree is never the same.
