@@ -4,18 +4,20 @@ use super::baseline::approval_of_runs;
 use crate::failure::Failure;
 use crate::lab::doubt::over_limit;
 use crate::model::bench::BenchName;
-use crate::model::comparison::{BenchVerdict, ComparedBench, Comparison};
+use crate::model::comparison::{BenchVerdict, ComparedBench, Comparison, SideName};
 use crate::model::experiment::{
     Control, Doubt, Experiment, ExperimentFinding, ExperimentStatus, ExperimentVerdict, Filed, NumberChange,
     OtherView, TreeProof,
 };
 use crate::model::investigation::Effect;
+use crate::model::metric::MetricName;
 use crate::model::outcome::{Finding, MOST_FINDINGS, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
 use crate::model::record::{Approval, Approved, ResultFile};
 use crate::model::rules::{Rule, RuleCheck};
 use crate::model::units;
 use crate::model::verdict::{Verdict, Why};
 use crate::model::waiver::Waiver;
+use crate::stats::numbers::Numbers;
 use crate::store::packed;
 use crate::sys::files;
 use crate::sys::invocation::line;
@@ -66,8 +68,24 @@ struct Said {
     place: String,
 }
 
-/// The verdict over all numbers of a comparison, in which the benchmark `changed` is not the same on both sides.
-fn said(changed: Option<&BenchName>, numbers: &[Placed]) -> Said {
+/// The metrics that one side prints and the other does not, of those that somebody judges by.
+fn one_sided(comparison: &Comparison) -> Vec<String> {
+    let of = |bench: &ComparedBench| {
+        let only = Numbers::of(&bench.series).metrics().1;
+        let judged =
+            |name: &MetricName| bench.metrics.get(&name.name).is_some_and(|spec| spec.better.is_some());
+        let told = |side: SideName| {
+            let names = only.of(side).iter().filter(|name| judged(name));
+            names.map(move |name| format!("only the {} prints {name}", side.name())).collect::<Vec<_>>()
+        };
+        SideName::BOTH.into_iter().flat_map(told).collect::<Vec<_>>()
+    };
+    comparison.benches.iter().flat_map(of).collect()
+}
+
+/// The verdict over all numbers of a comparison, in which the benchmark `changed` is not the same on both sides, and
+/// these metrics are those of one side.
+fn said(changed: Option<&BenchName>, one_sided: &[String], numbers: &[Placed]) -> Said {
     let of = |verdict: Verdict| numbers.iter().filter(move |placed| placed.number.verdict == verdict);
     let shown = |placed: &[&Placed]| {
         placed.iter().map(|placed| placed.number.described()).collect::<Vec<_>>().join(", ")
@@ -94,6 +112,8 @@ fn said(changed: Option<&BenchName>, numbers: &[Placed]) -> Said {
         say(ExperimentVerdict::Reject, "worse", &worse)
     } else if !contradictory.is_empty() {
         doubt(Doubt::Contradiction, "what was measured contradicts itself", &contradictory)
+    } else if !one_sided.is_empty() {
+        doubt(Doubt::OneSided, &one_sided.join(", "), &all)
     } else if !better.is_empty() {
         let mut said = say(ExperimentVerdict::Accept, "better", &better);
         if !untold.is_empty() {
@@ -187,7 +207,7 @@ pub fn approvals(comparison: &Comparison, experiment: &Experiment, short: Option
 pub fn outcome(concluded: Concluded<'_>) -> Result<Outcome, Failure> {
     let numbers = numbers(concluded.comparison);
     let changed = concluded.comparison.benches.iter().find(|bench| bench.source_differs);
-    let said = said(changed.map(|bench| &bench.bench), &numbers);
+    let said = said(changed.map(|bench| &bench.bench), &one_sided(concluded.comparison), &numbers);
     let file = concluded.file()?;
     let comparison = ResultFile {
         path: format!("{}/{}", concluded.state_folder, file.name),
@@ -397,7 +417,7 @@ mod tests {
     }
 
     fn verdict(numbers: &[Placed]) -> (ExperimentVerdict, Option<Doubt>, String) {
-        let said = said(None, numbers);
+        let said = said(None, &[], numbers);
         assert!(said.place.starts_with('/'), "{}", said.place);
         (said.verdict, said.doubt, said.why)
     }
@@ -421,7 +441,9 @@ mod tests {
         assert!(why.contains("contradicts itself: d"), "{why}");
         assert_eq!(verdict(&[worse(), untold(Doubt::Contradiction)]).0, Reject);
         assert_eq!(verdict(&[same(), untold(Doubt::Direction)]).1, Some(Doubt::Direction));
-        let other = said(Some(&bench()), &[better()]);
+        let lost = said(None, &["only the base prints errors".to_owned()], &[better(), same()]);
+        assert_eq!((lost.verdict, lost.doubt), (Inconclusive, Some(Doubt::OneSided)));
+        let other = said(Some(&bench()), &[], &[better()]);
         assert_eq!((other.verdict, other.doubt), (Inconclusive, Some(Doubt::Benchmark)));
     }
 }

@@ -182,6 +182,8 @@ pub enum Doubt {
     Contradiction,
     /// It is not known whether more or less is better.
     Direction,
+    /// One side prints a metric that the other does not.
+    OneSided,
     /// What is measured tells no difference as small as the margin.
     Coarse,
     /// Too little was measured for what varies so much.
@@ -199,6 +201,9 @@ impl Doubt {
             Self::Direction => {
                 "begin another investigation whose setup says which way is better, with --metric NAME:UNIT:lower"
             }
+            Self::OneSided => {
+                "let both sides print the same metrics: commit that, measure the baseline again, and try the rest"
+            }
             Self::Coarse => "ask for a larger margin with --margin PERCENT",
             Self::Noise => "try it for longer with --max-time SECONDS",
         }
@@ -207,7 +212,7 @@ impl Doubt {
     /// The flag of the run that would settle it, behind the change; none when no such run would.
     pub fn flag(self) -> Option<&'static str> {
         match self {
-            Self::Benchmark | Self::Direction => None,
+            Self::Benchmark | Self::Direction | Self::OneSided => None,
             Self::Contradiction => Some(""),
             Self::Coarse => Some(" --margin PERCENT"),
             Self::Noise => Some(" --max-time SECONDS"),

@@ -2,6 +2,7 @@
 
 use super::{Bench, SKIPPED, untouched};
 use crate::investigation::{NOISY, STATE, Study, recorded};
+use crate::support::cases::command;
 use crate::support::{machine, trials};
 use git2::Repository;
 use libtest_mimic::Trial;
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         s07_each_side_knows_which_it_is,
         t03_a_change_passes_its_check_first,
         t03_a_metric_of_nothing_is_compared_too,
+        t03_a_metric_that_the_change_keeps_quiet_about_is_missed,
         s44_a_change_is_applied_to_what_it_was_made_of,
         s57_phases_are_left_out_on_the_way,
         s02_runs_that_take_less_than_a_minute_are_an_approval,
@@ -200,6 +202,27 @@ fn t03_a_metric_of_nothing_is_compared_too() {
     let finding = bench.experiments()[0]["finding"].clone();
     assert_eq!(finding["control"]["deviation"], 0.0, "{finding}");
     bench.perf(["decide"]).run().assert_refused(6, "nothing was decided", "cargo perf decide");
+}
+
+/// What is declared for all benchmarks need not be printed by each; but what the base prints counts.
+fn t03_a_metric_that_the_change_keeps_quiet_about_is_missed() {
+    let _machine = machine();
+    let study = Study::new();
+    let declared = "[metrics]\nerrors = { better = \"lower\" }\n\n";
+    study.write("perf.toml", &format!("{declared}{}", study.read("perf.toml")));
+    study.write("says", "PERF_METRICS a=10 errors=5\n");
+    study.commit_all();
+    let bench = Bench::measured(study, "a < 9.5", &["--metric=a:ms:lower"], &command(&["reads", "says"]));
+    bench.change("a=9");
+    let answer = bench.experiment(&[]).succeeds().json();
+    let finding = &answer["result"]["experiment"]["finding"];
+    assert_eq!((&finding["verdict"], &finding["doubt"]), (&"inconclusive".into(), &"one-sided".into()));
+    assert!(
+        finding["why"].as_str().is_some_and(|why| why.contains("only the base prints errors")),
+        "{finding}"
+    );
+    let decided = bench.perf(["decide", "--json"]).run().json();
+    assert!(decided.to_string().contains("let both sides print the same metrics"), "{decided}");
 }
 
 fn s44_a_change_is_applied_to_what_it_was_made_of() {
