@@ -16,11 +16,12 @@ use crate::model::comparison::Sides;
 use crate::model::experiment::{ChangeSource, Experiment};
 use crate::model::investigation::Investigation;
 use crate::model::label::VersionLabel;
+use crate::model::rules::Rule;
 use crate::model::waiver::Waiver;
-use crate::store::{baselines, results};
+use crate::store::{baselines, config, results};
 use crate::sys::interrupt::Interrupt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Which change is meant.
@@ -158,13 +159,27 @@ fn patched(source: &Source, base: &Revision, patch: &[u8], name: &str) -> Result
     })
 }
 
+/// Whether two paths mean one file, whether or not it is there.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let resolved = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    a == b || resolved(a) == resolved(b)
+}
+
 /// The baseline of the investigation.
 fn baseline_of(open: &Investigation, session: &Session) -> Result<Baseline, Failure> {
     let record = open.baseline().ok_or_else(|| {
         Failure::new(FailureKind::Blocked, "there is no baseline to try a change against")
             .hint("measure one: `cargo perf baseline`")
     })?;
-    baselines::load(&session.layout, &VersionLabel::new(&record.version)?)
+    let stored = baselines::load(&session.layout, &VersionLabel::new(&record.version)?)?;
+    if stored.recorded_at == record.recorded_at {
+        return Ok(stored);
+    }
+    let cause = format!(
+        "an experiment against {}, which was measured outside of {} since, at {}",
+        record.version, open.id, stored.recorded_at
+    );
+    Err(Rule::CleanBaseline.refuses(cause).hint("measure it again: `cargo perf baseline`"))
 }
 
 impl Proposal {
@@ -229,7 +244,9 @@ impl Proposal {
     ) -> Result<(), Failure> {
         let folder = &session.layout.folder;
         if within.investigation().open_experiment().is_none() {
-            self.proposed().expect_one_change(|path| is_state(source, folder, path))?;
+            let config = session.layout.root.join(config::FILE);
+            let is_config = |path: &Path| is_same_file(&source.work_tree().join(path), &config);
+            self.proposed().expect_one_change(|path| is_state(source, folder, path), is_config)?;
         }
         let context = &self.baseline.env.context;
         let of_baseline = context.commit.as_deref().filter(|commit| source.knows(commit));

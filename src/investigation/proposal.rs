@@ -46,9 +46,13 @@ impl Proposed<'_> {
     /// Rule 3: it is one change of sources that a person can read.
     ///
     /// # Errors
-    /// `Usage` when it changes nothing; `Rule` when it touches state files; `Blocked` for what is too large or no text,
+    /// `Usage` when it changes nothing; `Rule` when it touches state files or the configuration; `Blocked` for what is too large or no text,
     /// and without approval for what looks like a secret and for files that go away.
-    pub fn expect_one_change(&self, is_state: impl Fn(&Path) -> bool) -> Result<(), Failure> {
+    pub fn expect_one_change(
+        &self,
+        is_state: impl Fn(&Path) -> bool,
+        is_config: impl Fn(&Path) -> bool,
+    ) -> Result<(), Failure> {
         let Difference { files, binary, deleted, .. } = self.difference;
         if files.is_empty() {
             return Err(Failure::usage("the change changes nothing, so there is nothing to try")
@@ -59,6 +63,12 @@ impl Proposed<'_> {
             return Err(Rule::OneChange
                 .refuses(format!("a change of what is stored about experiments: {}", named(&state)))
                 .hint("leave files of the state folder out of the change"));
+        }
+        if let Some(config) = files.iter().find(|path| is_config(path)) {
+            let cause = format!("a change of {}, which both sides are measured with", config.display());
+            return Err(Rule::OneChange.refuses(cause).hint(
+                "leave it out of the change, or commit it, measure the baseline again, and try the rest",
+            ));
         }
         if !binary.is_empty() {
             let shown = named(&binary.iter().collect::<Vec<_>>());

@@ -23,6 +23,8 @@ pub fn trials() -> Vec<Trial> {
         s10_a_baseline_of_other_sources_is_refused,
         s10_a_baseline_of_another_machine_is_refused,
         s10_a_control_run_that_disagrees_asks_for_a_new_baseline,
+        s10_a_baseline_that_another_investigation_measured_is_refused,
+        s44_a_change_of_what_both_sides_are_measured_with_is_refused,
         k06_a_hypothesis_that_nobody_wrote_is_refused,
         k13_a_change_that_adds_a_secret_is_refused,
         s44_a_change_of_a_mode_is_refused,
@@ -225,6 +227,26 @@ fn s10_a_control_run_that_disagrees_asks_for_a_new_baseline() -> Outcome {
         answer["result"]["notes"]
     );
     Ok(())
+}
+
+/// As two investigations of one version leave it.
+fn s10_a_baseline_that_another_investigation_measured_is_refused() {
+    let _machine = machine();
+    let bench = Bench::new();
+    let file = ".claude/perf/baselines/v1.json";
+    let mut stored: Value = serde_json::from_str(&bench.read(file)).expect("a baseline");
+    stored["recordedAt"] = json!("2026-01-01T00:00:00Z");
+    bench.write(file, &stored.to_string());
+    bench.change("a=9");
+    refused(&bench, &[], 5, "v1, which was measured outside of ", "cargo perf baseline");
+}
+
+fn s44_a_change_of_what_both_sides_are_measured_with_is_refused() {
+    let _machine = machine();
+    let bench = Bench::new();
+    bench.write("perf.toml", &(bench.read("perf.toml") + "# Nothing, but it could be anything.\n"));
+    bench.change("a=9");
+    refused(&bench, &[], 5, "a change of perf.toml, which both sides are measured with", "leave it out");
 }
 
 fn k06_a_hypothesis_that_nobody_wrote_is_refused() {
