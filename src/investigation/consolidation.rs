@@ -3,14 +3,16 @@
 use super::baseline::metrics_of;
 use super::control::{control, expect_baseline};
 use crate::failure::{Failure, FailureKind};
+use crate::lab::doubt::doubt;
 use crate::lab::promotion::promoted;
 use crate::model::baseline::{Baseline, BenchSeries, MeasuredDuration};
 use crate::model::comparison::{Comparison, SideName};
 use crate::model::decision::{Course, Decision};
 use crate::model::experiment::Experiment;
 use crate::model::investigation::{Effect, Investigation};
-use crate::model::outcome::{Finding, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
+use crate::model::outcome::{Finding, MOST_FINDINGS, NextStep, Outcome, Phase, Pointer, PointerKind, Status};
 use crate::model::rules::Rule;
+use crate::model::waiver::Waiver;
 use crate::sys::invocation::line;
 
 /// The decision that consolidation rests on.
@@ -92,19 +94,44 @@ impl Consolidated<'_> {
         env.context.dirty = Some(self.commit.is_none());
         env.context.commit = self.commit.clone().or(env.context.commit);
         let short = experiment.finding.as_ref().and_then(|finding| finding.short.clone());
+        // What stays needs its approvals on.
+        let is_measured =
+            |series: &BenchSeries| comparison.benches.iter().any(|one| one.bench == series.bench);
+        let kept = Some(self.stored).filter(|stored| !stored.benches.iter().all(is_measured));
+        let stored = |of: fn(&Baseline) -> &Option<Waiver>| kept.and_then(|kept| of(kept).clone());
         Some(Baseline {
             recorded_at: self.now.clone(),
             command: comparison.command.clone(),
             metrics: metrics_of(&benches),
-            duration: MeasuredDuration { waiver: short, ..comparison.duration.clone() },
-            expanded: comparison.expanded.clone(),
-            noise_accepted: comparison.noise_accepted.clone(),
+            duration: MeasuredDuration {
+                waiver: short.or_else(|| stored(|baseline| &baseline.duration.waiver)),
+                ..comparison.duration.clone()
+            },
+            expanded: comparison.expanded.clone().or_else(|| stored(|baseline| &baseline.expanded)),
+            noise_accepted: comparison
+                .noise_accepted
+                .clone()
+                .or_else(|| stored(|baseline| &baseline.noise_accepted)),
             padded: benches.iter().any(BenchSeries::is_padded),
             env,
             benches,
             ..self.stored.clone()
         })
     }
+}
+
+/// Why promoted numbers are not as sure as those of a baseline have to be: the experiment has told its sides apart, but
+/// each of them may vary. Each with its place in the file.
+fn doubts(promoted: &Baseline, comparison: &Comparison, file: &str) -> Vec<Finding> {
+    let benches = promoted.benches.iter().enumerate();
+    let measured =
+        benches.filter(|(_, series)| comparison.benches.iter().any(|one| one.bench == series.bench));
+    let finding = |(place, series): (usize, &BenchSeries)| {
+        let reason = doubt(series)?.reason;
+        let text = format!("{}: {reason}", series.bench.id);
+        Some(Finding { text, evidence: format!("{file}#/benches/{place}") })
+    };
+    measured.filter_map(finding).take(MOST_FINDINGS - 1).collect()
 }
 
 /// The outcome of the phase.
@@ -115,12 +142,18 @@ pub fn outcome(open: &Investigation, consolidated: &Consolidated<'_>) -> Outcome
         Some((experiment, _)) => format!("baseline {version} has the numbers of {}", experiment.id),
         None => format!("baseline {version} stays as it was measured"),
     };
+    let doubts = match (&promoted, consolidated.kept) {
+        (Some(promoted), Some((_, comparison))) => doubts(promoted, comparison, &consolidated.file),
+        _ => Vec::new(),
+    };
     let mut summary = vec![format!("Baseline: {what}")];
     summary.push(format!("Version: {version}"));
     summary.push(format!("Path: {}", consolidated.file));
     if consolidated.kept.is_some() && consolidated.commit.is_none() {
         summary.push("Note: the change is in no commit yet".to_owned());
     }
+    summary.extend(doubts.iter().map(|doubt| format!("Note: {}", doubt.text)));
+    let what_is_kept = Finding { text: what.clone(), evidence: format!("{}#/benches/0", consolidated.file) };
     let rules = Rule::ALL.map(|rule| match rule {
         Rule::CleanBaseline => rule.pass(format!("one baseline of {version}: {}", consolidated.file)),
         Rule::LogAndCheckpoint => rule.logged(),
@@ -130,7 +163,7 @@ pub fn outcome(open: &Investigation, consolidated: &Consolidated<'_>) -> Outcome
         phase: Phase::Consolidation,
         status: Status::Complete,
         started_at: consolidated.now.clone(),
-        findings: vec![Finding { text: what.clone(), evidence: format!("{}#/benches/0", consolidated.file) }],
+        findings: std::iter::once(what_is_kept).chain(doubts).collect(),
         summary,
         decision: open
             .own_decision()
