@@ -51,13 +51,16 @@ pub fn run(
     } else {
         gate::in_turn(open, phase, &asked.skips)?;
     }
+    // Nothing is committed, and no other investigation becomes the current one, while somebody measures.
+    let patience = if args.bench.measuring.no_wait { Patience::NoWait } else { Patience::Wait };
+    let take = |printer: &mut Printer| {
+        let report = |event| printer.event(event);
+        take_machine(&global.run_id(), "cargo perf next", patience, interrupt, report)
+    };
     let mut skipped = Vec::new();
     if !asked.skips.is_empty() {
+        let slot = take(printer)?;
         found.make_current(&session.layout)?;
-        // Nothing is committed while somebody measures.
-        let patience = if args.bench.measuring.no_wait { Patience::NoWait } else { Patience::Wait };
-        let report = |event| printer.event(event);
-        let slot = take_machine(&global.run_id(), "cargo perf next", patience, interrupt, report)?;
         let standing = Standing::Within(open.id.clone());
         let desk = investigating::desk(&session, standing, given, Vec::new(), &slot, interrupt);
         skipped = investigating::leave_out(&desk, &asked.skips)?;
@@ -82,7 +85,13 @@ pub fn run(
             let investigation = InvestigationArgs { skip_phase: Vec::new(), phase: None, ..given.clone() };
             consolidate::run(&consolidate::Args { investigation }, global, interrupt, printer)
         }
-        _ => Ok(answer(now, &skipped, global)),
+        _ => {
+            if !found.current && skipped.is_empty() {
+                let _slot = take(printer)?;
+                found.make_current(&session.layout)?;
+            }
+            Ok(answer(now, &skipped, global))
+        }
     }
 }
 

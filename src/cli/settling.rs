@@ -69,10 +69,10 @@ impl<'a> Settling<'a> {
     ) -> Result<Applied, Failure> {
         let layout = &self.session.layout;
         settle(self.investigation())?;
-        self.found.make_current(layout)?;
         let what = format!("cargo perf {}", self.phase.commands()[0]);
         let report = |event| printer.event(event);
         let slot = take_machine(&self.global.run_id(), &what, Patience::Wait, interrupt, report)?;
+        self.found.make_current(layout)?;
         let id = &self.found.investigation.id;
         let standing = Standing::Within(id.clone());
         let desk = investigating::desk(self.session, standing, self.args, Vec::new(), &slot, interrupt);

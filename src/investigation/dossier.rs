@@ -28,15 +28,23 @@ pub struct Found {
 }
 
 impl Found {
-    /// Makes it the current one. To be called when nothing can refuse the command any more.
+    /// Makes it the current one, or proves that it still is. To be called when nothing can refuse the command any more
+    /// and the machine is held: whoever measures for another one would have measured for nothing.
     ///
     /// # Errors
-    /// As [`investigations::switch`].
+    /// As [`investigations::switch`]; `State` when another one has become the current one meanwhile.
     pub fn make_current(&self, layout: &Layout) -> Result<(), Failure> {
+        let id = &self.investigation.id;
         if !self.current {
-            investigations::switch(layout, Some(&self.investigation.id))?;
+            return investigations::switch(layout, Some(id)).map(drop);
         }
-        Ok(())
+        if investigations::current(layout)?.is_some_and(|stored| stored.investigation.id == *id) {
+            return Ok(());
+        }
+        Err(Failure::state(format!(
+            "{id} is no longer the current investigation; nothing was measured or stored"
+        ))
+        .hint(format!("go on with it: --resume --id {id}")))
     }
 }
 

@@ -214,6 +214,13 @@ fn k12_several_investigations_stand_side_by_side() {
     assert_eq!(recorded(&study.state()).len(), 3);
     study.perf(["switch", "two"]).succeeds();
     assert_eq!((study.id().as_str(), recorded(&study.state()).len()), ("two", 1));
+    // What is printed to be pasted is meant for the one that was asked about.
+    let reported = study.perf(["report", "--id", &first, "--json"]).succeeds().json();
+    assert_eq!(reported["next"]["argv"], json!(["cargo", "perf", "switch", first]));
+    let lacks = study.perf(["next", "--resume", "--id", &first, "--json"]).run().json();
+    assert!(lacks["next"]["question"].to_string().contains("constraints"), "{lacks}");
+    assert_eq!(study.id(), first);
+    study.perf(["switch", "two"]).succeeds();
     study.perf(["switch", "--park"]).succeeds();
     assert!(study.status()["result"]["investigation"].is_null());
     assert!(study.perf(["status"]).succeeds().stdout.contains("2 investigations put aside"));
