@@ -150,10 +150,12 @@ pub fn advance(desk: &Desk<'_>, outcome: Outcome) -> Result<Applied, Failure> {
     guard.apply(investigations::write(change, &stored)?)?;
     stored.foreign = None;
     fault::point("state, log and results");
+    // What goes away goes with this commit, which is made all the same.
+    let forgotten = baseline_in(&outcome.effect).map_or(Ok(()), |baseline| {
+        baselines::forget_unnamed(desk.layout, &VersionLabel::new(&baseline.version)?)
+    });
     let commit = desk.commit(&guard, &mut stored, &now)?;
-    if let Some(baseline) = baseline_in(&outcome.effect) {
-        baselines::forget_unnamed(desk.layout, &VersionLabel::new(&baseline.version)?)?;
-    }
+    forgotten?;
     let repaired = guard.repaired().map(ToString::to_string);
     let log = desk.layout.shown_file(&log_name);
     let noted = Noted { investigation: stored.investigation, log, commit, repaired };
@@ -205,7 +207,7 @@ fn baseline_in(effect: &Effect) -> Option<&Baseline> {
 impl Desk<'_> {
     /// The state to change, and what has to change besides.
     fn begin(&self, guard: &Guard, outcome: &Outcome) -> Result<(Stored, Change), Failure> {
-        let current = investigations::current_of(guard, self.layout)?;
+        let mut current = investigations::current_of(guard, self.layout)?;
         match &self.standing {
             Standing::Opens { id, beside } => {
                 let is_it = |other: &Stored| other.investigation.id == *id;
@@ -213,7 +215,7 @@ impl Desk<'_> {
                     return Err(Failure::state(format!("another process has opened {id} meanwhile"))
                         .hint("choose another --id; `cargo perf status --all` shows them"));
                 }
-                let change = match &current {
+                let change = match &mut current {
                     Some(live) if live.investigation.is_live() && !beside => {
                         return Err(Failure::state(format!(
                             "{} was opened meanwhile",
@@ -221,7 +223,11 @@ impl Desk<'_> {
                         ))
                         .hint("`cargo perf status` shows it; begin beside it with --id"));
                     }
-                    Some(other) => investigations::park(Change::new(), other)?,
+                    Some(other) => {
+                        // It may have no phase any more that would do so.
+                        self.mend(guard, other)?;
+                        investigations::park(Change::new(), other)?
+                    }
                     None => Change::new(),
                 };
                 let investigation = Investigation::new(id, &clock::now_rfc3339());
