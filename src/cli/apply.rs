@@ -76,9 +76,7 @@ fn accepted<'a>(open: &'a Investigation, id: &str) -> Result<&'a Experiment, Fai
         return Ok(experiment);
     }
     let cause = if is_accepted {
-        format!(
-            "{id} was accepted, and its change was rejected as often when it was tried again, or more often"
-        )
+        format!("{id} was accepted, and what else was said of its change does not agree")
     } else {
         format!("{id} was not accepted")
     };

@@ -494,9 +494,11 @@ mod tests {
     fn k07_sixty_seconds_outweigh_less() {
         let mut short = experiment("E1", "accept", 0, ["new", "t1"]);
         short["finding"]["short"] = json!({"text": "a look", "who": "ann", "when": NOW});
-        let full = experiment("E2", "reject", 0, ["new", "t1"]);
-        let found = recommend(&open(&[short, full]));
+        let full = |verdict| experiment("E2", verdict, 0, ["new", "t1"]);
+        let found = recommend(&open(&[short.clone(), full("reject")]));
         assert_eq!((found.verdict, found.keep), (Course::Stop, None));
+        let found = recommend(&open(&[short, full("inconclusive")]));
+        assert_eq!((found.verdict, found.keep), (Course::Continue, None));
     }
 
     #[test]

@@ -13,28 +13,28 @@ impl Investigation {
             .any(|later| later.verdict().is_some() && later.change.result == experiment.change.result)
     }
 
-    /// The verdict on a change: what most of the experiments with it say, of sixty seconds where there are such. It is
-    /// inconclusive where as many accept it as reject it: whoever tries again until one says yes has found nothing.
+    /// The verdict on a change: what most of the experiments with it say that say yes or no, of sixty seconds where there
+    /// are such. It is inconclusive where as many accept it as reject it: whoever tries again until one says yes has found
+    /// nothing.
     pub fn verdict_on_change(&self, experiment: &Experiment) -> Option<ExperimentVerdict> {
         let is_same = |other: &&Experiment| {
             let (a, b) = (&other.change, &experiment.change);
             (&a.sources, &a.result) == (&b.sources, &b.result)
         };
-        let same: Vec<&Experiment> = self.own_experiments().filter(is_same).collect();
-        let count = |is_short: bool, verdict: ExperimentVerdict| {
-            let is_it = |one: &&&Experiment| one.is_short() == is_short && one.verdict() == Some(verdict);
-            same.iter().filter(is_it).count()
-        };
-        let of = |is_short| {
-            (count(is_short, ExperimentVerdict::Accept), count(is_short, ExperimentVerdict::Reject))
-        };
-        let (accepts, rejects) = if of(false) == (0, 0) { of(true) } else { of(false) };
-        match accepts.cmp(&rejects) {
-            Ordering::Greater => Some(ExperimentVerdict::Accept),
-            Ordering::Less => Some(ExperimentVerdict::Reject),
-            Ordering::Equal if accepts > 0 => Some(ExperimentVerdict::Inconclusive),
-            Ordering::Equal => experiment.verdict(),
+        let judged = self.own_experiments().filter(is_same).filter(|other| other.verdict().is_some());
+        let (short, full): (Vec<&Experiment>, Vec<&Experiment>) = judged.partition(|other| other.is_short());
+        let counting = if full.is_empty() { short } else { full };
+        if counting.is_empty() {
+            return None;
         }
+        let count =
+            |verdict| counting.iter().filter(|experiment| experiment.verdict() == Some(verdict)).count();
+        let (accepts, rejects) = (count(ExperimentVerdict::Accept), count(ExperimentVerdict::Reject));
+        Some(match accepts.cmp(&rejects) {
+            Ordering::Greater => ExperimentVerdict::Accept,
+            Ordering::Less => ExperimentVerdict::Reject,
+            Ordering::Equal => ExperimentVerdict::Inconclusive,
+        })
     }
 
     /// Whether the verdict of an experiment is that on its change.
@@ -42,7 +42,7 @@ impl Investigation {
         experiment.verdict().is_some() && experiment.verdict() == self.verdict_on_change(experiment)
     }
 
-    /// Whether it says yes or no, and as many with the same change say the other.
+    /// Whether it says yes or no, and others with the same change leave that open.
     pub fn is_contradicted(&self, experiment: &Experiment) -> bool {
         let inconclusive = Some(ExperimentVerdict::Inconclusive);
         experiment.verdict().is_some()

@@ -214,10 +214,13 @@ fn unsettled_by(basis: Basis<'_>, experiment: &Experiment) -> Option<String> {
     }
     match experiment.status {
         ExperimentStatus::Complete if basis.investigation.is_contradicted(experiment) => Some(format!(
-            "whether the change of {id} helps cannot be told, it was accepted and rejected as often: {}",
+            "whether the change of {id} helps cannot be told, what was said of it does not agree: {}",
             again("")
         )),
-        ExperimentStatus::Complete if experiment.verdict() == Some(ExperimentVerdict::Inconclusive) => {
+        ExperimentStatus::Complete
+            if experiment.verdict() == Some(ExperimentVerdict::Inconclusive)
+                && basis.investigation.counts(experiment) =>
+        {
             let doubt = experiment.finding.as_ref().and_then(|finding| finding.doubt).unwrap_or(Doubt::Noise);
             let run = doubt.flag().map(|flag| format!(": {}", again(flag))).unwrap_or_default();
             Some(format!("whether {id} helps cannot be told, {}{run}", doubt.remedy()))
