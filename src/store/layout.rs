@@ -103,10 +103,16 @@ impl Layout {
     }
 }
 
-/// Whether a state folder holds an investigation, current or put aside.
+/// Whether a state folder holds an investigation that is current, or that was put aside and can go on.
 fn holds_investigation(folder: &Path) -> bool {
-    let is_state = |entry: fs::DirEntry| entry.path().extension().is_some_and(|ending| ending == "json");
-    let aside = || fs::read_dir(folder.join("investigations")).is_ok_and(|all| all.flatten().any(is_state));
+    let goes_on = |entry: fs::DirEntry| {
+        let path = entry.path();
+        let state = path.extension().is_some_and(|ending| ending == "json").then(|| fs::read(&path).ok());
+        let state =
+            state.flatten().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+        state.is_some_and(|state| state["status"] != "complete")
+    };
+    let aside = || fs::read_dir(folder.join("investigations")).is_ok_and(|all| all.flatten().any(goes_on));
     folder.join("investigation.json").exists() || aside()
 }
 
@@ -196,9 +202,12 @@ mod tests {
         assert!(layout.warning.is_some_and(|text| text.contains(".codex")));
         // Nor is one that is put aside.
         let root = tempfile::tempdir().expect("a temporary folder");
-        write_atomic(&root.path().join(".claude/perf/investigations/a.json"), b"{}").expect("written");
-        let layout = chosen(root.path(), &Config::default(), &[("CODEX_HOME", "y")]);
-        assert_eq!(layout.folder, root.path().join(".claude/perf"));
+        let aside = root.path().join(".claude/perf/investigations/a.json");
+        for (status, folder) in [("in_progress", ".claude/perf"), ("complete", ".codex/perf")] {
+            write_atomic(&aside, format!("{{\"status\": \"{status}\"}}").as_bytes()).expect("written");
+            let layout = chosen(root.path(), &Config::default(), &[("CODEX_HOME", "y")]);
+            assert_eq!(layout.folder, root.path().join(folder), "{status}");
+        }
     }
 
     #[test]
