@@ -3,6 +3,7 @@
 use super::place::Place;
 use super::reason::{Reason, Stop, not_replaced, unwritten};
 use super::tree::{Held, blank_entry};
+use crate::failure::Failure;
 use crate::sys::{fault, tree};
 use git2::{Index, IndexEntry, IndexTime};
 use std::collections::BTreeSet;
@@ -166,10 +167,17 @@ impl Locked {
     /// Puts the old index back, byte by byte.
     pub fn restore(&self) -> Result<(), Stop> {
         if self.had_one {
-            return fs::rename(self.aside.path().join("old"), &self.path).map_err(not_replaced);
+            return fs::rename(self.aside.path().join("old"), &self.path).map_err(not_put_back);
         }
-        fs::remove_file(&self.path).map_err(not_replaced)
+        fs::remove_file(&self.path).map_err(not_put_back)
     }
+}
+
+/// No reason to go on: the index holds what no commit does.
+#[expect(clippy::needless_pass_by_value, reason = "given to `map_err`")]
+fn not_put_back(error: io::Error) -> Stop {
+    let failure = Failure::environment(format!("the index of the repository cannot be put back: {error}"));
+    Stop::Failed(failure.hint("`git reset` takes the state files out of it"))
 }
 
 impl Drop for Locked {

@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 pub use crate::model::checkpoint::Mode;
-use git2::ErrorCode;
+use git2::{ErrorClass, ErrorCode};
 use std::io;
 
 /// Why there is no checkpoint commit.
@@ -164,7 +164,13 @@ pub(in crate::git) fn unreadable(error: &git2::Error) -> Failure {
 pub(in crate::git) fn unwritten(error: &git2::Error) -> Stop {
     match error.code() {
         ErrorCode::Locked | ErrorCode::Modified | ErrorCode::Exists => Stop::Reason(Reason::RefMoved),
-        _ => Stop::Reason(Reason::Unwritable),
+        _ if matches!(error.class(), ErrorClass::Os | ErrorClass::Filesystem) => {
+            Stop::Reason(Reason::Unwritable)
+        }
+        _ => Stop::Failed(
+            Failure::environment(format!("the git repository cannot be written: {}", error.message()))
+                .hint("run `git fsck`, or set checkpoint = \"off\" in perf.toml"),
+        ),
     }
 }
 
