@@ -61,16 +61,17 @@ impl Against {
         Ok(Self::Stored { baseline: Box::new(baseline), reference })
     }
 
-    /// The values, where they are known already; refused when they were measured elsewhere than `now`.
+    /// The values, where they are known already; refused when they were measured elsewhere than `now`, or built
+    /// otherwise where cargo `builds` what is searched.
     ///
     /// # Errors
     /// `Rule`, naming in what the machine or the toolchain differs.
-    pub fn reference(self, now: &Environment) -> Result<Option<Reference>, Failure> {
+    pub fn reference(self, now: &Environment, builds: bool) -> Result<Option<Reference>, Failure> {
         match self {
             Self::Nothing => Ok(Some(Reference::default())),
             Self::MeasuredFirst => Ok(None),
             Self::Stored { baseline, reference } => {
-                expect_comparable(&baseline, now)?;
+                expect_comparable(&baseline, now, builds)?;
                 Ok(Some(reference))
             }
         }

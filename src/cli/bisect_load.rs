@@ -272,11 +272,10 @@ impl Job<'_> {
             Some(folder) => Workplace::take_up(lab, self.global, folder, order, patience)?,
             None => Workplace::take(lab, self.session, self.global, workspace, order, patience)?,
         };
-        let standing = Within::standing(self.request.within.as_ref(), self.session)?;
         let kept = interrupted.map(|folder| ProbeLog::resume::<LoadQuestion>(&folder)).transpose()?;
         let kept = kept.map(|(question, probes, log)| Kept { question, probes, log });
         let head = git::head(&self.session.layout.root, &self.session.layout.folder);
-        let bisected = self.search(lab, workspace, &place, against, kept, head.as_ref())?;
+        let (standing, bisected) = self.search(lab, workspace, &place, against, kept, head.as_ref())?;
         let within = self.request.within.as_ref();
         let tree = within.map(|within| within.tree(self.session, lab.interrupt)).transpose()?;
         let searched = Searched {
@@ -361,12 +360,12 @@ impl Job<'_> {
         against: Against,
         kept: Option<Kept>,
         head: Option<&git::Head>,
-    ) -> Result<Bisected, Failure> {
+    ) -> Result<(Standing, Bisected), Failure> {
         let layout = &self.session.layout;
         let checkout =
             Checkout { dirty: head.map(|head| head.dirty), commit: head.map(|head| head.commit.clone()) };
         let environment = lab.environment(workspace, checkout, place.slot.waited)?;
-        let stored = against.reference(&environment)?;
+        let stored = against.reference(&environment, self.entry.as_external().is_none())?;
         workplace::probe(lab, self.request.measuring.noise_accepted.is_some())?;
         let sources = sources(&layout.root, &layout.folder, lab.interrupt)?.map(|found| found.digest);
         let demand = &self.request.measuring.demand;
@@ -426,7 +425,9 @@ impl Job<'_> {
             }
             None => (Vec::new(), ProbeLog::create(&place.folder, &question)?),
         };
-        lab.bisect(&order, probes, &mut log).map_err(with_resumption)
+        let standing = Within::standing(self.request.within.as_ref(), self.session)?;
+        let bisected = lab.bisect(&order, probes, &mut log).map_err(with_resumption)?;
+        Ok((standing, bisected))
     }
 
     /// Stores what was found where it is an answer, and says it.
@@ -452,8 +453,11 @@ impl Job<'_> {
             return Ok(reply);
         }
         let applied = self.apply(lab, place, standing, searched)?;
-        if status != SearchStatus::Budget {
-            probes::close(&place.folder)?;
+        if status != SearchStatus::Budget
+            && let Err(failure) = probes::close(&place.folder)
+        {
+            // It is stored; at worst --resume finds its answer once more.
+            lab.report(Event::Warning { text: failure.message });
         }
         let mut reply = investigating::reply("bisect-load", text, result, &applied, self.global);
         if applied.noted.is_none() {

@@ -45,14 +45,21 @@ pub fn expect_same_build(baseline: &Baseline, built: &Environment) -> Result<(),
     expect_equal(EXPERIMENT, baseline, built, (OTHER_BUILD, is_of_build))
 }
 
-/// Rule 6 of a search: the baseline that its condition compares with is of this machine and this toolchain. Its
-/// sources may be others: that is often the question.
+/// Rule 6 of a search: the baseline that its condition compares with is of this machine and, where cargo `builds` what is
+/// searched, of this toolchain. Its sources may be others: that is often the question.
 ///
 /// # Errors
 /// `Rule`, naming what differs.
-pub fn expect_comparable(baseline: &Baseline, now: &Environment) -> Result<(), Failure> {
-    expect_equal(SEARCH, baseline, now, (OTHER_MACHINE, is_of_machine))?;
-    expect_equal(SEARCH, baseline, now, (OTHER_BUILD, is_of_build))
+pub fn expect_comparable(baseline: &Baseline, now: &Environment, builds: bool) -> Result<(), Failure> {
+    let machine = expect_equal(SEARCH, baseline, now, (OTHER_MACHINE, is_of_machine));
+    let build =
+        || if builds { expect_equal(SEARCH, baseline, now, (OTHER_BUILD, is_of_build)) } else { Ok(()) };
+    machine.and_then(|()| build()).map_err(|failure| {
+        failure.hint(
+            "measure it again here, on its sources: `cargo perf baseline`; or compare with what is measured first: \
+             --baseline-at NUMBER",
+        )
+    })
 }
 
 /// In which kind of difference two environments are not equal, in words, and what is one of it.
