@@ -120,7 +120,10 @@ impl Series {
             metrics: result.metrics.clone(),
             ..values(reading).ok_or_else(nothing)?
         };
-        self.accounting = accounting;
+        // A series is measured by the clock as soon as one of its forks is.
+        if self.forks.is_empty() || accounting == Accounting::Wall {
+            self.accounting = accounting;
+        }
         self.count(&fork, seconds(live.map(|live| live.before)) + (measuring - measured_s).max(0.0));
         self.spend_log(&result.ended);
         if let Some(resolved) = live.and_then(|live| live.resolved) {
