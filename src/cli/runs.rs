@@ -17,27 +17,6 @@ pub struct RunChoice {
 }
 
 impl RunChoice {
-    /// Finds the run for a `cargo perf <command>` that cannot be taken back: one of another project has to be named.
-    ///
-    /// # Errors
-    /// As [`RunChoice::find`].
-    pub fn find_own(
-        &self,
-        global: &Global,
-        command: &str,
-        listener: &mut dyn Listener,
-    ) -> Result<Record, Failure> {
-        let all = runs::all(&ProcessEnvironment);
-        let elsewhere = all.iter().rev().find(|record| record.state() == State::Running);
-        match elsewhere.filter(|_| self.id.is_none() && started_here(&all, global).is_empty()) {
-            None => self.find(global, command, listener),
-            Some(Record { run, .. }) => {
-                Err(Failure::usage(format!("no run was started here; {} goes on in {}", run.id, run.root))
-                    .hint(format!("name it if that is meant: cargo perf {command} {}", run.id)))
-            }
-        }
-    }
-
     /// Finds the run for `cargo perf <command>`. What was started in this project is preferred, and
     /// which one was chosen is said.
     ///
@@ -48,6 +27,29 @@ impl RunChoice {
         global: &Global,
         command: &str,
         listener: &mut dyn Listener,
+    ) -> Result<Record, Failure> {
+        self.choose(global, command, listener, Foreign::Taken)
+    }
+
+    /// The same for what cannot be taken back: a run of another project has to be named.
+    ///
+    /// # Errors
+    /// As [`RunChoice::find`], and `Usage` when runs go on elsewhere only.
+    pub fn find_own(
+        &self,
+        global: &Global,
+        command: &str,
+        listener: &mut dyn Listener,
+    ) -> Result<Record, Failure> {
+        self.choose(global, command, listener, Foreign::Named)
+    }
+
+    fn choose(
+        &self,
+        global: &Global,
+        command: &str,
+        listener: &mut dyn Listener,
+        foreign: Foreign,
     ) -> Result<Record, Failure> {
         let all = runs::all(&ProcessEnvironment);
         let latest = || all.last().map(|record| record.run.id.clone());
@@ -60,6 +62,17 @@ impl RunChoice {
             return all.iter().find(|record| record.run.id == *id).cloned().ok_or_else(failure);
         }
         let here = started_here(&all, global);
+        let elsewhere = || all.iter().rev().find(|record| record.state() == State::Running);
+        if here.is_empty()
+            && foreign == Foreign::Named
+            && let Some(Record { run, .. }) = elsewhere()
+        {
+            return Err(Failure::usage(format!(
+                "no run was started here; {} goes on in {}",
+                run.id, run.root
+            ))
+            .hint(format!("name it if that is meant: cargo perf {command} {}", run.id)));
+        }
         let candidates = if here.is_empty() { all } else { here };
         let running: Vec<&Record> =
             candidates.iter().filter(|record| record.state() == State::Running).collect();
@@ -79,6 +92,15 @@ impl RunChoice {
         }
         Ok(chosen)
     }
+}
+
+/// What becomes of runs of other projects when no run was started here, and none is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Foreign {
+    /// They are meant.
+    Taken,
+    /// They have to be named.
+    Named,
 }
 
 fn none_known(message: &str, command: &str) -> Failure {
