@@ -5,7 +5,7 @@ use super::measuring::approval;
 use super::session::Session;
 use super::within::Within;
 use crate::failure::{Context, Failure, FailureKind};
-use crate::git::change::{Difference, is_state};
+use crate::git::change::{Difference, lies_in};
 use crate::git::revision::{Revision, Source};
 use crate::investigation::control::expect_baseline;
 use crate::investigation::proposal::Proposed;
@@ -159,12 +159,6 @@ fn patched(source: &Source, base: &Revision, patch: &[u8], name: &str) -> Result
     })
 }
 
-/// Whether two paths mean one file, whether or not it is there.
-fn is_same_file(a: &Path, b: &Path) -> bool {
-    let resolved = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    a == b || resolved(a) == resolved(b)
-}
-
 /// The baseline of the investigation.
 fn baseline_of(open: &Investigation, session: &Session) -> Result<Baseline, Failure> {
     let record = open.baseline().ok_or_else(|| {
@@ -245,8 +239,8 @@ impl Proposal {
         let folder = &session.layout.folder;
         if within.investigation().open_experiment().is_none() {
             let config = session.layout.root.join(config::FILE);
-            let is_config = |path: &Path| is_same_file(&source.work_tree().join(path), &config);
-            self.proposed().expect_one_change(|path| is_state(source, folder, path), is_config)?;
+            let lies_in = |place| move |path: &Path| lies_in(source, place, path);
+            self.proposed().expect_one_change(lies_in(folder), lies_in(&config))?;
         }
         let context = &self.baseline.env.context;
         let of_baseline = context.commit.as_deref().filter(|commit| source.knows(commit));

@@ -294,9 +294,9 @@ fn index_of(repository: &Repository, work_tree: &Path, state_folder: &Path) -> R
     Ok(files::sha256_bytes(&described))
 }
 
-/// Whether `path` lies in the state folder.
-pub fn is_state(source: &Source, state_folder: &Path, path: &Path) -> bool {
-    let state = place::resolved(state_folder);
+/// Whether `path`, as differences have it, is `place` or lies in it.
+pub fn lies_in(source: &Source, place: &Path, path: &Path) -> bool {
+    let place = place::resolved(place);
     let whole = source.work_tree().join(path);
-    whole.starts_with(&state) || fs::canonicalize(&whole).is_ok_and(|whole| whole.starts_with(&state))
+    whole.starts_with(&place) || fs::canonicalize(&whole).is_ok_and(|whole| whole.starts_with(&place))
 }
