@@ -20,25 +20,24 @@ pub struct Configured {
     force: bool,
 }
 
-/// Reads the `[env]` tables that count for `cwd`: of every parent folder, nearest first, then of
-/// cargo's home.
-pub fn configured(cwd: &Path) -> Result<ConfiguredEnv, Failure> {
+/// The `[env]` tables of all of cargo's configurations.
+pub fn configured(tables: &[(PathBuf, toml::Table)]) -> ConfiguredEnv {
     let mut found = ConfiguredEnv::new();
-    for (folder, table) in tables(cwd)? {
+    for (folder, table) in tables {
         // A relative value starts at the folder that holds `.cargo`.
-        let base = folder.parent().unwrap_or(&folder);
+        let base = folder.parent().unwrap_or(folder);
         for (name, value) in table.get("env").and_then(toml::Value::as_table).into_iter().flatten() {
             if let Some(entry) = entry(value, base) {
                 found.entry(name.clone()).or_insert(entry);
             }
         }
     }
-    Ok(found)
+    found
 }
 
-/// With what cargo would start benches of `target`, or of this machine: what it is told in `cwd` by its environment, or
-/// by `runner` of a target that is named in full.
-pub fn runner(cwd: &Path, target: Option<&str>) -> Result<Option<String>, Failure> {
+/// With what cargo would start benches of `target`, or of this machine: what it is told by its environment, or by
+/// `runner` of a target that its configurations name in full.
+pub fn runner(tables: &[(PathBuf, toml::Table)], target: Option<&str>) -> Option<String> {
     // As variables have it: no dashes and no dots, and in capitals.
     let plain = |name: &str| name.replace(['-', '.'], "_").to_uppercase();
     let (arch, os) = (plain(env::consts::ARCH), plain(env::consts::OS));
@@ -50,9 +49,6 @@ pub fn runner(cwd: &Path, target: Option<&str>) -> Result<Option<String>, Failur
         let target = name.to_str()?.strip_prefix("CARGO_TARGET_")?.strip_suffix("_RUNNER")?;
         (is_meant(target) && !value.is_empty()).then(|| value.to_string_lossy().into_owned())
     });
-    if by_variable.is_some() {
-        return Ok(by_variable);
-    }
     let of = |table: &toml::Table| {
         let targets = table.get("target").and_then(toml::Value::as_table)?;
         let (_, meant) =
@@ -62,11 +58,15 @@ pub fn runner(cwd: &Path, target: Option<&str>) -> Result<Option<String>, Failur
             runner.as_array().map(|words| words.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>());
         runner.as_str().map(str::to_owned).or_else(|| Some(words?.join(" ")))
     };
-    Ok(tables(cwd)?.iter().find_map(|(_, table)| of(table)))
+    by_variable.or_else(|| tables.iter().find_map(|(_, table)| of(table)))
 }
 
-/// The configurations that count for `cwd`, the nearest first, each with its folder.
-fn tables(cwd: &Path) -> Result<Vec<(PathBuf, toml::Table)>, Failure> {
+/// Cargo's configurations that count for `cwd`, each with its folder: of every parent folder, nearest first, then of
+/// cargo's home.
+///
+/// # Errors
+/// `Environment` for one that cannot be read.
+pub fn tables(cwd: &Path) -> Result<Vec<(PathBuf, toml::Table)>, Failure> {
     let mut tables = Vec::new();
     for folder in config_folders(cwd) {
         // Cargo still reads the old name, and prefers it when both exist.
@@ -169,7 +169,7 @@ mod tests {
             "[env]\nNEAR = 'far'\nFAR = { value = 'data', relative = true, force = true }\n",
         );
         configure(&inner, "[env]\nNEAR = 'near'\n");
-        let found = configured(&inner).expect("read");
+        let found = configured(&tables(&inner).expect("read"));
         assert_eq!(found["NEAR"], Configured { value: "near".into(), force: false });
         assert_eq!(found["FAR"], Configured { value: root.path().join("data").into(), force: true });
     }
@@ -182,7 +182,8 @@ mod tests {
             "[target.wasm32-wasip1]\nrunner = 'a'\n[target.{here}]\nrunner = ['taskset', '-c', '1']\n"
         );
         configure(root.path(), &text);
-        let found = |target| runner(root.path(), target).expect("read");
+        let tables = tables(root.path()).expect("read");
+        let found = |target| runner(&tables, target);
         assert_eq!(found(None).as_deref(), Some("taskset -c 1"));
         assert_eq!(found(Some("wasm32-wasip1")).as_deref(), Some("a"));
         assert_eq!(found(Some("wasm32-wasip2")), None);
@@ -192,7 +193,7 @@ mod tests {
     fn a_broken_configuration_names_its_file() {
         let root = tempfile::tempdir().expect("a temporary folder");
         configure(root.path(), "[env\n");
-        let failure = configured(root.path()).expect_err("broken");
+        let failure = tables(root.path()).expect_err("broken");
         assert!(failure.message.contains(".cargo/config.toml"), "{}", failure.message);
     }
 }

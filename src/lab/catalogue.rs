@@ -141,8 +141,9 @@ impl Lab<'_> {
     }
 
     fn prepare(&mut self, built: Vec<BuiltBench>, workspace: &Workspace) -> Result<Vec<Prepared>, Failure> {
-        let configured = cargo_env::configured(&self.cwd)?;
-        if let Some(runner) = cargo_env::runner(&self.cwd, self.flags.target.as_deref())? {
+        let configurations = cargo_env::tables(&self.cwd)?;
+        let configured = cargo_env::configured(&configurations);
+        if let Some(runner) = cargo_env::runner(&configurations, self.flags.target.as_deref()) {
             let text =
                 format!("cargo would start benches with `{runner}`; here they run as they are, without it");
             self.report(Event::Warning { text });
