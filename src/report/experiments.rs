@@ -86,8 +86,7 @@ pub struct Claim {
 
 /// The experiments, oldest first.
 pub fn experiments(basis: Basis<'_>) -> Vec<Claim> {
-    let kept = basis.experiments().filter(|experiment| !basis.has_lost(experiment));
-    let claims = kept.map(|experiment| claim(experiment, experiment.described()));
+    let claims = basis.experiments().map(|experiment| claim(experiment, experiment.described()));
     claims.filter(|claim| !basis.is_gone(file_of(&claim.evidence))).collect()
 }
 
